@@ -1,0 +1,1 @@
+"""Procession beside its peers on this machine: `python -m benchmarks`."""

@@ -1,0 +1,71 @@
+"""Procession under load, through its public names only: an app on a SQLite file with bench handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import START_VARIABLES, TASK_RESULT
+from benchmarks.models import TASK_TYPE, waiting_process, zeebe_process
+from procession import Job, Procession
+
+IN_FLIGHT = 2_000
+HANDLER_SLOTS = 512
+RESULT_TIMEOUT = timedelta(minutes=2)
+ONE_TASK, TEN_TASKS, WAITING = "bench-1", "bench-10", "bench-waiting"
+MODELS: Mapping[str, str] = {
+    ONE_TASK: zeebe_process(ONE_TASK, 1),
+    TEN_TASKS: zeebe_process(TEN_TASKS, 10),
+    WAITING: waiting_process(WAITING),
+}
+
+
+def make_app(folder: Path, name: str, *, sync_handlers: bool = False) -> Procession:
+    """An app on `folder/name.db` with every model deployed and the handlers registered, not yet running."""
+    app = Procession(database_url(folder, name))
+    for process_id, text in MODELS.items():
+        path = folder / f"{process_id}.bpmn"
+        path.write_text(text)
+        app.deploy(path)
+    _register(app, sync_handlers=sync_handlers)
+    return app
+
+
+def database_url(folder: Path, name: str) -> str:
+    return f"sqlite:///{folder / name}.db"
+
+
+def _register(app: Procession, *, sync_handlers: bool) -> None:
+    task = app.task(TASK_TYPE, concurrency=HANDLER_SLOTS)
+    if sync_handlers:
+
+        @task
+        def step(job: Job) -> dict[str, Any]:
+            return TASK_RESULT
+
+    else:
+
+        @task
+        async def step_async(job: Job) -> dict[str, Any]:
+            return TASK_RESULT
+
+
+def runner(app: Procession, process_id: str) -> Callable[[], Awaitable[object]]:
+    """What starts one instance and awaits its result."""
+
+    async def one() -> object:
+        instance = await app.start(process_id, START_VARIABLES)
+        return await instance.result(timeout=RESULT_TIMEOUT)
+
+    return one
+
+
+def starter(app: Procession, process_id: str) -> Callable[[], Awaitable[object]]:
+    """What starts one instance and awaits the acknowledgement only."""
+
+    async def one() -> object:
+        return await app.start(process_id, START_VARIABLES)
+
+    return one

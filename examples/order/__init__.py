@@ -1,0 +1,1 @@
+"""The main job: a thousand orders run through one process, from one command."""

@@ -1,0 +1,141 @@
+"""Durable business processes for Python teams.
+
+Everything public is here; importing it is cheap, what is heavy loads when it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from procession.client.app import DefinitionInfo, Deployment, Procession
+    from procession.client.instance import Instance
+    from procession.client.job import Job
+    from procession.client.sync import SyncInstance, SyncProcession
+    from procession.errors import (
+        Aborted,
+        AlreadyExists,
+        BpmnError,
+        DatabaseBusy,
+        DatabaseCorrupt,
+        DatabaseFull,
+        DatabaseReadOnly,
+        DeadlineExceeded,
+        DeploymentRejected,
+        ExpressionInvalid,
+        Incident,
+        InvalidInput,
+        NotFound,
+        NotReady,
+        PayloadTooLarge,
+        ProcessionError,
+        ResourceExhausted,
+        SchemaMismatch,
+        StorageError,
+        VariablesInvalid,
+        WrongState,
+    )
+    from procession.storage.searches import (
+        IncidentInfo,
+        InstanceDetail,
+        InstanceInfo,
+        InstanceStatus,
+        PathStep,
+        Status,
+        WaitingAt,
+    )
+
+_HOMES = {
+    "procession.client.app": ("DefinitionInfo", "Deployment", "Procession"),
+    "procession.client.instance": ("Instance",),
+    "procession.client.job": ("Job",),
+    "procession.client.sync": ("SyncInstance", "SyncProcession"),
+    "procession.errors": (
+        "Aborted",
+        "AlreadyExists",
+        "BpmnError",
+        "DatabaseBusy",
+        "DatabaseCorrupt",
+        "DatabaseFull",
+        "DatabaseReadOnly",
+        "DeadlineExceeded",
+        "DeploymentRejected",
+        "ExpressionInvalid",
+        "Incident",
+        "InvalidInput",
+        "NotFound",
+        "NotReady",
+        "PayloadTooLarge",
+        "ProcessionError",
+        "ResourceExhausted",
+        "SchemaMismatch",
+        "StorageError",
+        "VariablesInvalid",
+        "WrongState",
+    ),
+    "procession.storage.searches": (
+        "IncidentInfo",
+        "InstanceDetail",
+        "InstanceInfo",
+        "InstanceStatus",
+        "PathStep",
+        "Status",
+        "WaitingAt",
+    ),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Aborted",
+    "AlreadyExists",
+    "BpmnError",
+    "DatabaseBusy",
+    "DatabaseCorrupt",
+    "DatabaseFull",
+    "DatabaseReadOnly",
+    "DeadlineExceeded",
+    "DefinitionInfo",
+    "Deployment",
+    "DeploymentRejected",
+    "ExpressionInvalid",
+    "Incident",
+    "IncidentInfo",
+    "Instance",
+    "InstanceDetail",
+    "InstanceInfo",
+    "InstanceStatus",
+    "InvalidInput",
+    "Job",
+    "NotFound",
+    "NotReady",
+    "PathStep",
+    "PayloadTooLarge",
+    "Procession",
+    "ProcessionError",
+    "ResourceExhausted",
+    "SchemaMismatch",
+    "Status",
+    "StorageError",
+    "SyncInstance",
+    "SyncProcession",
+    "VariablesInvalid",
+    "WaitingAt",
+    "WrongState",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'procession' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

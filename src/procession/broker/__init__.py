@@ -1,0 +1,9 @@
+"""The running node: batches of commands, timers, job leases, wake-ups."""
+
+from procession.broker.deployment import prepare
+from procession.broker.inbox import Inbox
+from procession.broker.jobs import ActivatedJob, JobStream
+from procession.broker.node import Node
+from procession.broker.wakeup import Hint
+
+__all__ = ["ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "prepare"]

@@ -1,0 +1,253 @@
+"""A batch: commands executed and committed in one transaction, with the replies it owes.
+
+A pass runs every command on the unit of work. What was missed is loaded and the pass repeated with
+the same time, keys and seed. A command that fails for a reason nobody foresaw is left out of the
+next pass and its root gets an incident; the others commit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Container, Iterable
+from typing import Any
+
+import msgspec
+
+from procession import engine
+from procession.broker.graphs import GraphCache
+from procession.broker.jobs import Handed, JobBoard, declare_activation
+from procession.broker.keys import KeysExhausted, KeySource
+from procession.engine import Missed, Reads, Run, Unit
+from procession.engine import commands as c
+from procession.engine.records import COMPLETED, IncidentRecord, IncidentType
+from procession.errors import Aborted, AlreadyExists, NotFound, ProcessionError
+from procession.storage.port import Transaction
+
+log = logging.getLogger("procession.broker")
+
+MAX_ROUNDS = 50
+"""Loads of one batch; call depth and nesting bound it far below."""
+
+
+class Entry(msgspec.Struct, eq=False):
+    """A command in a batch, and what became of it."""
+
+    command: c.Command
+    row_key: int | None = None
+    """Of the durable row it came from, which goes with it."""
+    reply: Any = None
+    error: ProcessionError | None = None
+    poison: BaseException | None = None
+    root_key: int | None = None
+    poison_text: str = ""
+
+
+class InternalError(ProcessionError):
+    """A command failed for a reason nobody foresaw; nothing of it happened."""
+
+
+class Batch:
+    """One transaction's work. `run` may be called once."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        graphs: GraphCache,
+        keys: KeySource,
+        entries: list[Entry],
+        watched: Iterable[int] = (),
+        awaited: Container[int] = (),
+    ) -> None:
+        self.unit = Unit()
+        self.handed: Handed = []
+        self.results: dict[int, dict[str, str] | ProcessionError] = {}
+        """Root variables of awaited instances that have ended, or why there are none."""
+        self._transaction = transaction
+        self._graphs = graphs
+        self._keys = keys
+        self._entries = entries
+        self._watched = watched
+        """Instances somebody began to wait for: they may have ended before."""
+        self._awaited = awaited
+        """Instances somebody waits for."""
+
+    def run(self, board: JobBoard | None) -> None:
+        """Execute, hand jobs out, and write; the caller commits.
+
+        Raises:
+            StorageError: the database cannot be used.
+            KeysExhausted: more keys are needed; begin again with more.
+        """
+        for _ in range(MAX_ROUNDS):
+            want = Reads(self.unit, self._graphs.get)
+            if self._pass(want):
+                break
+            self._load(want)
+        else:
+            raise RuntimeError(f"after {MAX_ROUNDS} rounds a batch still misses {want.keys}, {want.finds}")
+        if board is not None:
+            self.handed = board.assign(self.unit, self._transaction)
+            self._load_all(lambda want: self._declare_handed(want))
+        self._collect_results()
+        self._transaction.write(self.unit)
+
+    def _declare_handed(self, want: Reads) -> None:
+        for stream, job in self.handed:
+            declare_activation(want, stream, job)
+
+    def _pass(self, want: Reads) -> bool:
+        """Run every command once. False if something was missed (noted in `want`)."""
+        self.unit.reset()
+        self._keys.rewind()
+        entries = [entry for entry in self._entries if entry.poison is None]
+        self._load_all(lambda reads: self._declare(entries, reads))
+        run = self._new_run()
+        for entry in entries:
+            if not self._attempt(entry, run, want):
+                return False
+        follow_up = [Entry(command) for command in self._drain(run)]
+        while follow_up and not want:
+            self._load_all(lambda reads, these=follow_up: _declare(these, reads))  # type: ignore[misc]
+            for entry in follow_up:
+                self._attempt(entry, run, want)
+            follow_up = [Entry(command) for command in self._drain(run)]
+        if want:
+            return False
+        self._note_poison(run)
+        return True
+
+    def _declare(self, entries: list[Entry], want: Reads) -> None:
+        _declare(entries, want)
+        for key in self._watched:
+            want.get(self.unit.instances, key)
+
+    def _new_run(self) -> Run:
+        clock = self._transaction.clock
+        return Run(
+            self.unit,
+            now=clock.now,
+            keys=self._keys.next,
+            graphs=self._graphs.get,
+            zone=clock.zone,
+            seed=clock.now,
+        )
+
+    def _drain(self, run: Run) -> list[c.Command]:
+        commands, run.follow_ups = run.follow_ups, []
+        return commands
+
+    def _attempt(self, entry: Entry, run: Run, want: Reads) -> bool:
+        """Run one command. False if the pass has to start over without it."""
+        entry.error = None
+        run.root_key = 0
+        try:
+            self._take_row(entry)
+            entry.reply = engine.execute(entry.command, run)
+        except Missed as missed:
+            want.note(missed)
+            run.queue.clear()
+            run.settle.clear()
+        except ProcessionError as error:
+            entry.error = error
+            self._keep_refused(entry, run)
+        except KeysExhausted:
+            raise
+        except Exception as error:
+            if want:
+                return True  # it may only have stumbled over what an earlier command missed
+            log.exception("a command failed and is left out: %r", entry.command)
+            entry.poison = error
+            entry.root_key = run.root_key or None
+            return False
+        return True
+
+    def _take_row(self, entry: Entry) -> None:
+        if entry.row_key is not None:
+            row = self.unit.commands.get(entry.row_key)
+            if row is not None:
+                self.unit.commands.remove(row)
+
+    def _note_poison(self, run: Run) -> None:
+        """An incident for each root that was dropped; its durable commands wait there."""
+        for entry in self._entries:
+            if entry.poison is None:
+                continue
+            self._take_row(entry)
+            entry.poison_text = repr(entry.poison)
+            entry.error = InternalError(f"the command failed unexpectedly: {entry.poison_text}")
+            if entry.root_key is not None or entry.row_key is not None:
+                self._add_incident(entry, run)
+
+    def _keep_refused(self, entry: Entry, run: Run) -> None:
+        """A durable command has nobody to answer: refused, it waits as an incident."""
+        if entry.row_key is None or isinstance(entry.error, AlreadyExists):
+            return
+        if isinstance(entry.command, c.CompleteJob):
+            log.warning("a job was completed too late: %s", entry.error)
+        else:
+            entry.poison_text = str(entry.error)
+            self._add_incident(entry, run)
+
+    def _add_incident(self, entry: Entry, run: Run) -> None:
+        root_key = entry.root_key or 0
+        payload = c.encode(entry.command) if entry.row_key is not None else None
+        self.unit.incidents.add(
+            IncidentRecord(
+                run.new_key(),
+                root_key,
+                root_key,
+                None,
+                None,
+                None,
+                IncidentType.UNKNOWN.value,
+                f"{type(entry.command).__name__} failed: {entry.poison_text}",
+                run.now,
+                payload,
+            )
+        )
+
+    def _load_all(self, declare: Callable[[Reads], None]) -> None:
+        """Let `declare` name what it needs, load that, and ask again until it is content."""
+        for _ in range(MAX_ROUNDS):
+            want = Reads(self.unit, self._graphs.get)
+            declare(want)
+            if not want:
+                return
+            self._load(want)
+
+    def _load(self, want: Reads) -> None:
+        if want.graphs:
+            self._graphs.load(self._transaction, want.graphs)
+        if want.keys or want.finds:
+            self._transaction.load(want)
+
+    def _collect_results(self) -> None:
+        instances, variables = self.unit.instances, self.unit.variables
+        for key in self._watched:
+            if instances.get(key) is None:
+                self.results[key] = NotFound(f"there is no process instance with key {key}", key=key)
+        ended = [
+            instance
+            for instance in instances.live.values()
+            if instance.ended_at is not None and instance.key in self._awaited
+        ]
+        completed = [instance.key for instance in ended if instance.state == COMPLETED]
+
+        def declare(want: Reads) -> None:
+            for key in completed:
+                want.find(variables, "scope", key)
+
+        self._load_all(declare)
+        for instance in ended:
+            self.results[instance.key] = Aborted(
+                f"process instance {instance.key} was terminated and has no result", key=instance.key
+            )
+        for key in completed:
+            self.results[key] = {v.name: v.value for v in variables.find("scope", key)}
+
+
+def _declare(entries: list[Entry], want: Reads) -> None:
+    for entry in entries:
+        if entry.row_key is not None:
+            want.get(want.unit.commands, entry.row_key)
+        engine.declare(entry.command, want)

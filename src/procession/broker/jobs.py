@@ -1,0 +1,262 @@
+"""Handing jobs out: which workers wait for which type, and what they get in which transaction.
+
+A job that is created while a worker waits is leased to it in the same transaction. The database is
+asked for more only when there may be any: after a hint, when a lease or backoff ends, or when jobs
+were left over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from procession.engine import Graph, Reads, Unit
+from procession.engine.records import ElementInstance, Job, JobState
+from procession.storage.port import Transaction
+
+ACTIVATABLE = JobState.ACTIVATABLE.value
+ACTIVATED = JobState.ACTIVATED.value
+
+
+class ActivatedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as it is handed to a worker."""
+
+    key: int
+    type: str
+    instance_key: int
+    root_key: int
+    process_id: str
+    version: int
+    definition_key: int
+    element_id: str
+    element_key: int
+    business_key: str | None
+    headers: dict[str, str]
+    worker: str
+    retries: int
+    failures: int
+    """Tries that failed since the retries were last set."""
+    lease: int
+    deadline: int
+    """Epoch milliseconds at which the lease ends."""
+    variables: dict[str, str]
+    """JSON texts by name: all that are visible, or those asked for."""
+    tenant: str
+
+
+class JobStream:
+    """A worker's standing request for jobs of one type; `credits` is how many it can take now."""
+
+    def __init__(
+        self,
+        type_: str,
+        worker: str,
+        timeout: int,
+        fetch: tuple[str, ...] | None,
+        deliver: Callable[[list[ActivatedJob]], None],
+    ) -> None:
+        self.type = type_
+        self.worker = worker
+        self.timeout = timeout
+        """Milliseconds of the lease."""
+        self.fetch = fetch
+        self.deliver = deliver
+        """Called on the node's thread after the commit; must not block."""
+        self.credits = 0
+
+
+class _Demand:
+    """What is known about one job type."""
+
+    __slots__ = ("backlog", "next_due", "streams")
+
+    def __init__(self) -> None:
+        self.streams: list[JobStream] = []
+        self.backlog = True
+        """There may be activatable jobs in the database."""
+        self.next_due: int | None = None
+
+
+Handed = list[tuple[JobStream, Job]]
+
+
+class JobBoard:
+    """Used by the node's thread only."""
+
+    def __init__(self) -> None:
+        self._demands: dict[str, _Demand] = {}
+
+    def open(self, stream: JobStream) -> None:
+        demand = self._demands.setdefault(stream.type, _Demand())
+        demand.streams.append(stream)
+
+    def close(self, stream: JobStream) -> None:
+        demand = self._demands.get(stream.type)
+        if demand is not None and stream in demand.streams:
+            demand.streams.remove(stream)
+            if not demand.streams:
+                del self._demands[stream.type]
+
+    def expect(self, types: Iterable[str] | None) -> None:
+        """There may be jobs of these types (None: of any)."""
+        for type_, demand in self._demands.items():
+            if types is None or type_ in types:
+                demand.backlog = True
+
+    def wanted(self, now: int) -> bool:
+        """Whether a transaction would find jobs somebody waits for."""
+        return any(self._is_ready(demand, now) for demand in self._demands.values())
+
+    def next_due(self) -> int | None:
+        """When a lease or backoff ends that somebody waits for."""
+        dues = [
+            demand.next_due
+            for demand in self._demands.values()
+            if demand.next_due is not None and any(stream.credits for stream in demand.streams)
+        ]
+        return min(dues, default=None)
+
+    def _is_ready(self, demand: _Demand, now: int) -> bool:
+        due = demand.backlog or (demand.next_due is not None and demand.next_due <= now)
+        return due and any(stream.credits > 0 for stream in demand.streams)
+
+    def assign(self, unit: Unit, transaction: Transaction) -> Handed:
+        """Lease jobs to those who wait, as part of the transaction. Credits fall with the commit."""
+        now = transaction.clock.now
+        ready = _ready_jobs(unit, now)
+        handed: Handed = []
+        for type_, demand in self._demands.items():
+            handed += self._assign_type(type_, demand, ready.pop(type_, []), unit, transaction)
+        return handed
+
+    def _assign_type(
+        self, type_: str, demand: _Demand, ready: list[Job], unit: Unit, transaction: Transaction
+    ) -> Handed:
+        now = transaction.clock.now
+        room = sum(stream.credits for stream in demand.streams)
+        if room == 0:
+            demand.backlog = demand.backlog or bool(ready)
+            return []
+        jobs: list[Job] = []
+        if self._is_ready(demand, now):
+            jobs = transaction.activatable(unit, type_, room)
+            demand.backlog = len(jobs) == room
+            demand.next_due = transaction.next_job_due(type_)
+        chosen = (jobs + ready)[:room]
+        demand.backlog = demand.backlog or len(jobs) + len(ready) > room
+        handed = _lease(chosen, demand.streams, now)
+        for stream, _ in handed:
+            _note_due(demand, now + stream.timeout)
+        return handed
+
+    def note(self, unit: Unit) -> None:
+        """After a commit: remember when jobs that back off come back."""
+        for job in unit.jobs.live.values():
+            demand = self._demands.get(job.type)
+            if demand is not None and job.state == ACTIVATABLE and job.due is not None:
+                _note_due(demand, job.due)
+
+
+def _note_due(demand: _Demand, due: int) -> None:
+    if demand.next_due is None or due < demand.next_due:
+        demand.next_due = due
+
+
+def _ready_jobs(unit: Unit, now: int) -> dict[str, list[Job]]:
+    """Jobs that this transaction made activatable, by type, those of high priority first."""
+    ready: dict[str, list[Job]] = {}
+    for job in unit.jobs.live.values():
+        if job.state == ACTIVATABLE and job.due is not None and job.due <= now:
+            ready.setdefault(job.type, []).append(job)
+    for jobs in ready.values():
+        jobs.sort(key=lambda job: (-job.priority, job.key))
+    return ready
+
+
+def _lease(jobs: list[Job], streams: list[JobStream], now: int) -> Handed:
+    """Deal the jobs out, one to each stream in turn."""
+    handed: Handed = []
+    left = {stream: stream.credits for stream in streams if stream.credits > 0}
+    while jobs and left:
+        for stream in list(left):
+            if not jobs:
+                break
+            job = jobs.pop(0)
+            job.state = ACTIVATED
+            job.lease += 1
+            job.worker = stream.worker
+            job.due = now + stream.timeout
+            handed.append((stream, job))
+            left[stream] -= 1
+            if left[stream] == 0:
+                del left[stream]
+    return handed
+
+
+def declare_activation(want: Reads, stream: JobStream, job: Job) -> None:
+    """Name what a worker is told about a job."""
+    unit = want.unit
+    element = want.get(unit.elements, job.element_key)
+    want.get(unit.instances, job.instance_key)
+    want.graph(job.definition_key)
+    if element is None:
+        return
+    for scope_key in _scope_keys(unit, element):
+        if stream.fetch is None:
+            want.find(unit.variables, "scope", scope_key)
+        else:
+            for name in stream.fetch:
+                want.get(unit.variables, (scope_key, name))
+
+
+def _scope_keys(unit: Unit, element: ElementInstance) -> list[int]:
+    keys = [element.key]
+    while element.scope_key != element.instance_key:
+        around = unit.elements.get(element.scope_key)
+        if around is None:
+            break
+        element = around
+        keys.append(element.key)
+    return [*keys, element.instance_key]
+
+
+def describe(unit: Unit, stream: JobStream, job: Job, graph: Graph) -> ActivatedJob:
+    """The job as the worker sees it. Everything it needs has been loaded."""
+    element = unit.elements.get(job.element_key)
+    instance = unit.instances.get(job.instance_key)
+    if element is None or instance is None:
+        raise LookupError(f"job {job.key} has no element instance")
+    return ActivatedJob(
+        key=job.key,
+        type=job.type,
+        instance_key=job.instance_key,
+        root_key=job.root_key,
+        process_id=job.process_id,
+        version=instance.version,
+        definition_key=job.definition_key,
+        element_id=job.element_id,
+        element_key=job.element_key,
+        business_key=instance.business_key,
+        headers=graph.nodes[job.element_id].headers,
+        worker=stream.worker,
+        retries=job.retries,
+        failures=job.failures,
+        lease=job.lease,
+        deadline=job.due or 0,
+        variables=_variables(unit, element, stream.fetch),
+        tenant=job.tenant,
+    )
+
+
+def _variables(unit: Unit, element: ElementInstance, fetch: tuple[str, ...] | None) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for scope_key in reversed(_scope_keys(unit, element)):
+        if fetch is None:
+            values.update({v.name: v.value for v in unit.variables.find("scope", scope_key)})
+        else:
+            for name in fetch:
+                variable = unit.variables.get((scope_key, name))
+                if variable is not None:
+                    values[name] = variable.value
+    return values

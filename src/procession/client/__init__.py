@@ -1,0 +1,1 @@
+"""The Procession app, its handlers, and handles on what it started."""

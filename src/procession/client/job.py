@@ -1,0 +1,186 @@
+"""What a handler is given, and how its signature is filled from variables."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from procession.broker import ActivatedJob
+from procession.client.values import decode_variables
+from procession.errors import Incident, NotReady
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from procession.client.app import Procession
+
+Handler = Callable[..., Any]
+
+
+class Job:
+    """A job that is leased to this worker.
+
+    The engine may hand the same job out again when the lease ends before it is answered, so a
+    handler's effects should be idempotent; `idempotency_key` stays the same on every try.
+    """
+
+    def __init__(self, activated: ActivatedJob, retries: int, app: Procession) -> None:
+        self._activated = activated
+        self._app = app
+        self.retries = retries
+        """Tries left, this one included."""
+        self.answered = False
+        """Whether the handler completed it itself."""
+
+    @property
+    def key(self) -> int:
+        return self._activated.key
+
+    @property
+    def type(self) -> str:
+        return self._activated.type
+
+    @property
+    def instance_key(self) -> int:
+        """The process instance it belongs to."""
+        return self._activated.instance_key
+
+    @property
+    def process_id(self) -> str:
+        return self._activated.process_id
+
+    @property
+    def version(self) -> int:
+        return self._activated.version
+
+    @property
+    def element_id(self) -> str:
+        return self._activated.element_id
+
+    @property
+    def business_key(self) -> str | None:
+        return self._activated.business_key
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Constants from the model (task headers)."""
+        return self._activated.headers
+
+    @property
+    def attempt(self) -> int:
+        """1 on the first try, one more after each that failed."""
+        return self._activated.failures + 1
+
+    @property
+    def lease(self) -> int:
+        """The fencing number: an answer under an older lease is refused."""
+        return self._activated.lease
+
+    @property
+    def deadline(self) -> datetime:
+        """When the lease ends, unless it is renewed."""
+        return datetime.fromtimestamp(self._activated.deadline / 1000, UTC)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same text on every try of this job; give it to services that deduplicate."""
+        return f"procession-{self._activated.key}"
+
+    @cached_property
+    def variables(self) -> dict[str, Any]:
+        """The variables that were fetched: those the handler names, or all if it names none."""
+        return decode_variables(self._activated.variables)
+
+    async def complete(
+        self, variables: Any = None, *, connection: sa.Connection | AsyncConnection | None = None
+    ) -> None:
+        """Complete the job now; what the handler returns afterwards is ignored.
+
+        With `connection`, the completion is written on the caller's SQLAlchemy connection (to the
+        same database) and commits with the caller's data, or not at all.
+
+        Raises:
+            WrongState, NotFound: without `connection`: the lease is lost, or the job is gone.
+        """
+        if self.answered:
+            raise NotReady(f"job {self.key} has been answered already")
+        await self._app._complete(self._activated, variables, connection)
+        self.answered = True
+
+
+class Signature:
+    """How a handler takes its arguments: `job` first if it wants it, the others by variable name."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.is_async = inspect.iscoroutinefunction(handler)
+        hints = typing.get_type_hints(handler)
+        parameters = list(inspect.signature(handler).parameters.values())
+        self._takes_job = bool(parameters) and _is_job(parameters[0], hints)
+        self._rest = False
+        self._decoders: dict[str, tuple[msgspec.json.Decoder[Any], Any]] = {}
+        for parameter in parameters[1:] if self._takes_job else parameters:
+            self._add(parameter, hints)
+
+    def _add(self, parameter: inspect.Parameter, hints: dict[str, Any]) -> None:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            self._rest = True
+        elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
+            raise TypeError(
+                f"handler {self.handler.__name__!r}: {parameter} cannot be filled by variable name"
+            )
+        else:
+            hint = hints.get(parameter.name, Any)
+            default = parameter.default
+            if default is parameter.empty and _allows_none(hint):
+                default = None
+            self._decoders[parameter.name] = (msgspec.json.Decoder(hint), default)
+
+    @property
+    def fetch(self) -> tuple[str, ...] | None:
+        """The variables to fetch; None means all."""
+        return None if self._rest or not self._decoders else tuple(self._decoders)
+
+    def call(self, job: Job, variables: dict[str, str]) -> Any | Awaitable[Any]:
+        """Call the handler.
+
+        Raises:
+            Incident: a variable it needs is missing or of another type.
+        """
+        arguments = {
+            name: self._argument(name, decoder, default, variables)
+            for name, (decoder, default) in self._decoders.items()
+        }
+        if self._rest:
+            arguments.update((name, value) for name, value in job.variables.items() if name not in arguments)
+        return self.handler(job, **arguments) if self._takes_job else self.handler(**arguments)
+
+    def _argument(
+        self, name: str, decoder: msgspec.json.Decoder[Any], default: Any, variables: dict[str, str]
+    ) -> Any:
+        raw = variables.get(name)
+        if raw is None:
+            if default is inspect.Parameter.empty:
+                raise Incident(f"handler {self.handler.__name__!r} needs variable {name!r}, which is not set")
+            return default
+        try:
+            return decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            raise Incident(
+                f"variable {name!r} does not fit handler {self.handler.__name__!r}: {error}"
+            ) from error
+
+
+def _is_job(parameter: inspect.Parameter, hints: dict[str, Any]) -> bool:
+    return hints.get(parameter.name) is Job or (parameter.name == "job" and parameter.name not in hints)
+
+
+def _allows_none(hint: Any) -> bool:
+    return hint is None or type(None) in typing.get_args(hint)

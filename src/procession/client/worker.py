@@ -1,0 +1,291 @@
+"""A worker: takes jobs of one type, runs the handler, answers, and keeps the leases alive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from procession.broker import ActivatedJob, JobStream
+from procession.client.job import Job
+from procession.client.tasks import Task
+from procession.client.values import encode_variables, milliseconds
+from procession.engine import commands as c
+from procession.errors import (
+    BpmnError,
+    Incident,
+    NotFound,
+    NotReady,
+    ProcessionError,
+    VariablesInvalid,
+    WrongState,
+)
+
+if TYPE_CHECKING:
+    from procession.client.app import Procession
+
+log = logging.getLogger("procession.worker")
+
+CHUNK = 64
+"""Jobs handed to a thread at once, at most."""
+SHORT_SECONDS = 0.001
+"""A chunk holds as many jobs as take about this long together."""
+ANSWER_AGAIN_SECONDS = 0.2
+_EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+
+
+class Running:
+    """A job that is being handled."""
+
+    __slots__ = ("activated", "began", "disowned", "task")
+
+    def __init__(self, activated: ActivatedJob) -> None:
+        self.activated = activated
+        self.began = time.monotonic()
+        self.task: asyncio.Task[None] | None = None
+        self.disowned = False
+        """The lease was lost or the time is over: its answer is not sent."""
+
+
+class Worker:
+    """Runs one task's handler on the app's event loop, or on threads if it is a plain function."""
+
+    def __init__(self, app: Procession, task: Task, name: str) -> None:
+        self.task = task
+        self._app = app
+        self._loop = asyncio.get_running_loop()
+        self._running: dict[int, Running] = {}
+        self._idle = asyncio.Event()
+        self._closing = False
+        self._timeout = milliseconds(task.timeout)
+        self._threads = (
+            None
+            if task.signature.is_async
+            else ThreadPoolExecutor(task.concurrency, thread_name_prefix=f"task-{task.type}")
+        )
+        self._seconds_each = SHORT_SECONDS
+        self._stream = JobStream(task.type, name, self._timeout, task.signature.fetch, self._deliver)
+        self._ticker: asyncio.TimerHandle | None = None
+
+    def open(self) -> None:
+        node = self._app._node
+        node.open_stream(self._stream)
+        node.request(self._stream, self.task.concurrency)
+        self._tick()
+
+    # --- jobs come in ---------------------------------------------------------------------------
+
+    def _deliver(self, jobs: list[ActivatedJob]) -> None:
+        self._app._inbox.call(self._receive, jobs)
+
+    def _receive(self, jobs: list[ActivatedJob]) -> None:
+        if self._closing:
+            for job in jobs:
+                self._release(job)
+            return
+        entries = [Running(job) for job in jobs]
+        for running in entries:
+            self._running[running.activated.key] = running
+        if self._threads is None:
+            for running in entries:
+                running.task = asyncio.Task(self._handle(running), loop=self._loop, **_EAGER)
+        else:
+            self._hand_to_threads(self._threads, entries)
+
+    def _hand_to_threads(self, threads: ThreadPoolExecutor, entries: list[Running]) -> None:
+        size = max(1, min(CHUNK, int(SHORT_SECONDS / max(self._seconds_each, 1e-6))))
+        for at in range(0, len(entries), size):
+            threads.submit(self._handle_chunk, entries[at : at + size])
+
+    # --- handlers run ---------------------------------------------------------------------------
+
+    async def _handle(self, running: Running) -> None:
+        job = self._job(running.activated)
+        try:
+            result = await self.task.signature.call(job, running.activated.variables)
+            answer = self._completion(job, running.activated, result)
+        except asyncio.CancelledError:
+            answer = None
+        except Exception as error:
+            answer = self._failure(running.activated, job, error)
+        self._done(running, answer)
+
+    def _handle_chunk(self, chunk: list[Running]) -> None:
+        """On a thread: handle jobs one after the other; answers go out together."""
+        answers: list[tuple[Running, c.Command | None]] = []
+        began = last = time.monotonic()
+        for running in chunk:
+            answers.append((running, self._handle_sync(running)))
+            now = time.monotonic()
+            if now - last > SHORT_SECONDS:
+                self._app._inbox.call(self._done_all, answers)
+                answers, last = [], now
+        self._seconds_each = (time.monotonic() - began) / len(chunk)
+        self._app._inbox.call(self._done_all, answers)
+
+    def _handle_sync(self, running: Running) -> c.Command | None:
+        activated = running.activated
+        if self._closing or running.disowned:
+            return None
+        running.began = time.monotonic()
+        job = self._job(activated)
+        try:
+            result = self.task.signature.call(job, activated.variables)
+            return self._completion(job, activated, result)
+        except Exception as error:
+            return self._failure(activated, job, error)
+
+    def _job(self, activated: ActivatedJob) -> Job:
+        return Job(activated, self.task.tries_left(activated.retries, activated.failures), self._app)
+
+    def _completion(self, job: Job, activated: ActivatedJob, result: Any) -> c.Command | None:
+        if job.answered:
+            return None
+        try:
+            variables, _ = encode_variables(result)
+        except VariablesInvalid as error:
+            raise Incident(f"handler of {self.task.type!r} returned no variables: {error}") from error
+        return c.CompleteJob(activated.key, variables, activated.lease)
+
+    def _failure(self, activated: ActivatedJob, job: Job, error: Exception) -> c.Command:
+        """What a raised exception means (see `Procession.task`)."""
+        key, lease = activated.key, activated.lease
+        if isinstance(error, BpmnError):
+            try:
+                variables, _ = encode_variables(error.variables)
+            except ProcessionError as invalid:
+                return c.FailJob(key, 0, message=str(invalid), lease=lease)
+            return c.ThrowError(key, error.code, error.message, variables, lease)
+        if isinstance(error, Incident):
+            return c.FailJob(key, 0, message=error.message, lease=lease)
+        left = job.retries - 1
+        message = f"{type(error).__name__}: {error}"
+        log.info(
+            "job %d of %r failed (%d tries left): %s",
+            key,
+            self.task.type,
+            left,
+            message,
+            exc_info=error if log.isEnabledFor(logging.DEBUG) else None,
+        )
+        backoff = milliseconds(self.task.backoff_after(activated.failures))
+        return c.FailJob(key, left, backoff, message, lease=lease)
+
+    # --- answers go out -------------------------------------------------------------------------
+
+    def _done_all(self, answers: list[tuple[Running, c.Command | None]]) -> None:
+        for running, answer in answers:
+            self._done(running, answer)
+
+    def _done(self, running: Running, answer: c.Command | None) -> None:
+        activated = running.activated
+        self._running.pop(activated.key, None)
+        if not self._running:
+            self._idle.set()
+        if running.disowned:
+            answer = None
+        if answer is not None:
+            self._answer(activated, answer)
+        elif self._closing and not running.disowned:
+            self._release(activated)
+        if not self._closing:
+            self._app._node.request(self._stream, 1)
+
+    def _answer(self, activated: ActivatedJob, answer: c.Command) -> None:
+        try:
+            self._app._node.tell(
+                answer, self._app._inbox, lambda error: self._refused(activated, answer, error)
+            )
+        except NotReady:
+            log.warning(
+                "job %d was handled, but the node has stopped: it will be handed out again", activated.key
+            )
+
+    def _refused(self, activated: ActivatedJob, answer: c.Command, error: ProcessionError) -> None:
+        if isinstance(error, WrongState | NotFound):
+            log.warning("the answer to job %d was refused: %s", activated.key, error)
+        elif time.time() * 1000 < activated.deadline:
+            self._loop.call_later(ANSWER_AGAIN_SECONDS, self._answer, activated, answer)
+        else:
+            log.error("job %d could not be answered before its lease ended: %s", activated.key, error)
+
+    def _release(self, activated: ActivatedJob) -> None:
+        command = c.ReleaseJob(activated.key, activated.lease)
+        self._app._node.tell(command, self._app._inbox, lambda _: None)
+
+    # --- leases are kept alive ------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Renew the leases of what runs; end what ran too long."""
+        seconds = self.task.timeout.total_seconds() / 3
+        self._ticker = self._loop.call_later(seconds, self._tick)
+        now = time.monotonic()
+        for running in list(self._running.values()):
+            lived = now - running.began
+            if lived >= self.task.max_runtime.total_seconds():
+                self._overrun(running)
+            elif not running.disowned:
+                self._renew(running)
+
+    def _renew(self, running: Running) -> None:
+        activated = running.activated
+        command = c.UpdateJob(activated.key, timeout=self._timeout, lease=activated.lease)
+        self._app._node.tell(command, self._app._inbox, lambda error: self._lost(running, error))
+
+    def _lost(self, running: Running, error: ProcessionError) -> None:
+        if isinstance(error, WrongState | NotFound) and running.activated.key in self._running:
+            log.warning("job %d is no longer ours: %s", running.activated.key, error)
+            self._disown(running)
+
+    def _overrun(self, running: Running) -> None:
+        if running.disowned:
+            return
+        limit = self.task.max_runtime
+        job = self._job(running.activated)
+        failure = self._failure(running.activated, job, TimeoutError(f"the handler ran longer than {limit}"))
+        self._disown(running)
+        self._answer(running.activated, failure)
+
+    def _disown(self, running: Running) -> None:
+        """An async handler is cancelled; a plain function cannot be, so its answer is dropped."""
+        running.disowned = True
+        if running.task is not None:
+            running.task.cancel()
+
+    # --- leaving --------------------------------------------------------------------------------
+
+    async def close(self, grace: float) -> None:
+        """Take no more jobs, wait `grace` seconds for handlers, and give the other leases back."""
+        await self._app._node.close_stream(self._stream, self._app._inbox)
+        await asyncio.sleep(0)  # jobs delivered before that are on the loop by now
+        self._closing = True
+        self._idle.clear()
+        if self._running:
+            try:
+                await asyncio.wait_for(self._idle.wait(), grace)
+            except TimeoutError:
+                await self._give_up()
+        if self._ticker is not None:
+            self._ticker.cancel()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _give_up(self) -> None:
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        for running in list(self._running.values()):
+            log.warning("job %d did not finish in time: its lease is given back", running.activated.key)
+            self._release(running.activated)
+            self._disown(running)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def worker_name() -> str:
+    """A name that tells operators which process holds a lease."""
+    import os
+    import socket
+
+    return f"{socket.gethostname()}-{os.getpid()}-{threading.get_native_id()}"

@@ -1,0 +1,267 @@
+"""Commands: everything that can be asked of the engine, by clients or by itself.
+
+Each is a plain value that encodes to JSON, because any of them may have to wait as a row of the
+`command` table. Variables are JSON texts by name. Durations and times are milliseconds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from procession.engine.records import DEFAULT_TENANT
+
+Variables = dict[str, str]
+
+
+class Command(msgspec.Struct, frozen=True, tag=True):
+    """Base of all commands."""
+
+
+class DeployedProcess(msgspec.Struct, frozen=True):
+    """What a deployment needs to know of one process; the graph comes from the XML when needed."""
+
+    process_id: str
+    name: str | None
+    version_tag: str | None
+    message_starts: tuple[tuple[str, str], ...]
+    """(element id, message name)"""
+
+
+class DeployedFile(msgspec.Struct, frozen=True):
+    name: str
+    checksum: str
+    content: bytes
+    processes: tuple[DeployedProcess, ...]
+
+
+class Deploy(Command, frozen=True):
+    """Make new versions of what changed; all files or none. Answers the `Definition` records."""
+
+    files: tuple[DeployedFile, ...]
+    tenant: str = DEFAULT_TENANT
+
+
+class StartInstance(Command, frozen=True):
+    """Start at the none start event. Answers `Started`."""
+
+    process_id: str | None = None
+    version: int = -1
+    definition_key: int | None = None
+    variables: Variables = {}
+    business_key: str | None = None
+    idempotency_key: str | None = None
+    key: int | None = None
+    """The key the instance gets, when the caller needed to know it before."""
+    tenant: str = DEFAULT_TENANT
+
+
+class StartByMessage(Command, frozen=True):
+    """Start at a message start event, for a message that was correlated to it."""
+
+    definition_key: int
+    element_id: str
+    message_key: int
+    name: str
+    correlation_key: str
+    variables: Variables
+    expires_at: int
+    tenant: str = DEFAULT_TENANT
+
+
+class OfferNext(Command, frozen=True):
+    """Offer buffered messages to a process: its instance for `correlation_key` has ended."""
+
+    process_id: str
+    correlation_key: str
+    tenant: str = DEFAULT_TENANT
+
+
+class CancelInstance(Command, frozen=True):
+    key: int
+
+
+class CompleteJob(Command, frozen=True):
+    key: int
+    variables: Variables = {}
+    lease: int | None = None
+    """The fencing number; None accepts any (what a Zeebe client sends)."""
+
+
+class FailJob(Command, frozen=True):
+    key: int
+    retries: int
+    backoff: int = 0
+    message: str = ""
+    variables: Variables = {}
+    lease: int | None = None
+
+
+class ThrowError(Command, frozen=True):
+    key: int
+    code: str
+    message: str = ""
+    variables: Variables = {}
+    lease: int | None = None
+
+
+class ReleaseJob(Command, frozen=True):
+    """Give a leased job back unused."""
+
+    key: int
+    lease: int
+
+
+class UpdateJob(Command, frozen=True):
+    """Set the retries, or make the lease end `timeout` from now."""
+
+    key: int
+    retries: int | None = None
+    timeout: int | None = None
+    lease: int | None = None
+
+
+class PublishMessage(Command, frozen=True):
+    """Answers the message's key."""
+
+    name: str
+    correlation_key: str = ""
+    ttl: int = 0
+    message_id: str | None = None
+    variables: Variables = {}
+    key: int | None = None
+    tenant: str = DEFAULT_TENANT
+
+
+class CorrelateMessage(Command, frozen=True):
+    """Bring a message to a subscription it was matched with."""
+
+    subscription_key: int
+    message_key: int
+    name: str
+    correlation_key: str
+    process_id: str
+    variables: Variables
+    expires_at: int
+    tenant: str = DEFAULT_TENANT
+
+
+class MatchMessages(Command, frozen=True):
+    """Look for a buffered message for a subscription that has just opened (same transaction)."""
+
+    subscription_key: int
+
+
+class TriggerTimer(Command, frozen=True):
+    key: int
+
+
+class ResolveIncident(Command, frozen=True):
+    key: int
+    retries: int | None = None
+    """Give the incident's job so many retries first."""
+
+
+class SetVariables(Command, frozen=True):
+    key: int
+    """Of a process instance or an element instance."""
+    variables: Variables
+    local: bool = False
+
+
+# Steps: what is left to do inside one root. They run from a queue in memory; what a transaction
+# has no room for is stored as a `Continue`.
+
+
+class Step(msgspec.Struct, frozen=True, tag=True):
+    """Base of all steps."""
+
+
+class Arrive(Step, frozen=True):
+    """A token comes to an element of a scope."""
+
+    instance_key: int
+    scope_key: int
+    element_id: str
+    flow_id: str | None
+
+
+class Enter(Step, frozen=True):
+    """Activate an element instance that stands in ACTIVATING."""
+
+    key: int
+
+
+class Leave(Step, frozen=True):
+    """Complete an element instance: its work is done."""
+
+    key: int
+
+
+class Terminate(Step, frozen=True):
+    key: int
+
+
+class EndScope(Step, frozen=True):
+    """A process instance or scope element may have run out of tokens, or must end those left."""
+
+    instance_key: int
+    scope_key: int
+
+
+class Resume(Step, frozen=True):
+    """Let an element's behaviour go on with work it cut into pieces (`work` is its own JSON)."""
+
+    key: int
+    work: str
+
+
+AnyStep = Arrive | Enter | Leave | Terminate | EndScope | Resume
+
+
+class Continue(Command, frozen=True):
+    """The rest of a command that was cut after its share of transitions."""
+
+    root_key: int
+    steps: tuple[AnyStep, ...]
+    settle: tuple[tuple[int, int], ...] = ()
+    """Scopes (instance key, scope key) whose joins must be looked at when the steps are done."""
+
+
+AnyCommand = (
+    StartInstance
+    | StartByMessage
+    | OfferNext
+    | CancelInstance
+    | CompleteJob
+    | FailJob
+    | ThrowError
+    | ReleaseJob
+    | UpdateJob
+    | PublishMessage
+    | CorrelateMessage
+    | TriggerTimer
+    | ResolveIncident
+    | SetVariables
+    | Continue
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
+
+
+def encode(command: Command) -> bytes:
+    return _encoder.encode(command)
+
+
+def decode(payload: bytes) -> AnyCommand:
+    return _decoder.decode(payload)
+
+
+class Started(msgspec.Struct, frozen=True):
+    """Answer to a start: the instance, and whether this start made it."""
+
+    key: int
+    definition_key: int
+    process_id: str
+    version: int
+    created: bool = True

@@ -1,0 +1,5 @@
+"""How each command is carried out, one module per subject. Importing this package registers them."""
+
+from procession.engine.handlers import deployment, incidents, instances, jobs, messages, steps, timers
+
+__all__ = ["deployment", "incidents", "instances", "jobs", "messages", "steps", "timers"]

@@ -1,0 +1,181 @@
+"""Completing, failing, giving back and updating jobs, and throwing errors from them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from procession.engine import commands as c
+from procession.engine import incidents, lifecycle, variables
+from procession.engine.handling import Handler, handles, want_element
+from procession.engine.incidents import MESSAGE_LIMIT
+from procession.engine.records import ACTIVATED, ElementInstance, IncidentType, Job, JobState
+from procession.engine.run import Run
+from procession.engine.throwing import throw_error
+from procession.engine.unit import Reads
+from procession.errors import InvalidInput, NotFound, WrongState
+
+J = TypeVar("J", c.CompleteJob, c.FailJob, c.ThrowError)
+OPEN = (JobState.ACTIVATABLE.value, JobState.ACTIVATED.value)
+
+
+class Answer(Handler[J]):
+    """What the three answers of a worker have in common."""
+
+    def reads(self, command: J, want: Reads) -> None:
+        job = want.get(want.unit.jobs, command.key)
+        if job is not None and job.ended_at is None:
+            want_element(want, job.element_key, command.variables)
+
+    def claim(self, command: J, run: Run) -> tuple[Job, ElementInstance]:
+        """The job and its element, if this answer may be given.
+
+        Raises:
+            NotFound: the job is gone, with its element or instance.
+            WrongState: it has an incident, or the lease is not the current one.
+        """
+        job = open_job(command.key, run)
+        if job.state not in OPEN:
+            state = "has failed for good" if job.state == JobState.FAILED.value else "has thrown an error"
+            raise WrongState(
+                f"job {job.key} {state}; resolve its incident before it is answered again", key=job.key
+            )
+        if command.lease is not None and command.lease != job.lease:
+            raise WrongState(
+                f"job {job.key} is leased again (lease {job.lease}, not {command.lease}): this answer is late",
+                key=job.key,
+            )
+        element = run.element(job.element_key)
+        _check_scopes(job, element, run)
+        return job, element
+
+
+def open_job(key: int, run: Run) -> Job:
+    job = run.unit.jobs.get(key)
+    if job is None or job.ended_at is not None:
+        raise NotFound(f"there is no open job with key {key}", key=key)
+    return job
+
+
+def _check_scopes(job: Job, element: ElementInstance, run: Run) -> None:
+    """Refuse the job of an element whose scope is ending: it will be cancelled by a later transaction."""
+    instance = run.instance(element.instance_key)
+    run.work_in(instance)
+    inner = element
+    while inner.state == ACTIVATED and inner.scope_key != inner.instance_key:
+        inner = run.element(inner.scope_key)
+    if inner.state != ACTIVATED or instance.state != ACTIVATED:
+        raise NotFound(f"job {job.key} is being cancelled with what it belongs to", key=job.key)
+
+
+def end_job(job: Job, state: JobState, run: Run) -> None:
+    job.state = state.value
+    job.due = None
+    job.ended_at = run.now
+
+
+class Complete(Answer[c.CompleteJob]):
+    def execute(self, command: c.CompleteJob, run: Run) -> None:
+        if command.lease is not None:
+            before = run.unit.jobs.get(command.key)
+            if before is not None and _completed_by(before, command.lease):
+                return  # the answer to this very completion was lost
+        job, element = self.claim(command, run)
+        node = run.node(element)
+        end_job(job, JobState.COMPLETED, run)
+        element.job_key = None
+        variables.receive(run, element, node, command.variables)
+        lifecycle.leave(run, element, node)
+
+
+def _completed_by(job: Job, lease: int) -> bool:
+    return job.state == JobState.COMPLETED.value and job.lease == lease
+
+
+class Fail(Answer[c.FailJob]):
+    def execute(self, command: c.FailJob, run: Run) -> None:
+        job, element = self.claim(command, run)
+        job.retries = max(command.retries, 0)
+        job.failures += 1
+        job.error_message = command.message[:MESSAGE_LIMIT]
+        for name, raw in command.variables.items():
+            variables.set_local(run, element.key, element.root_key, name, raw)
+        if job.retries > 0:
+            job.state = JobState.ACTIVATABLE.value
+            job.due = run.now + max(command.backoff, 0)
+            return
+        job.state = JobState.FAILED.value
+        job.due = None
+        message = command.message or f"the worker of {job.type!r} failed and no retries are left"
+        incidents.hold(run, element, IncidentType.JOB_NO_RETRIES.value, message, job_key=job.key)
+
+
+class Throw(Answer[c.ThrowError]):
+    def execute(self, command: c.ThrowError, run: Run) -> None:
+        job, element = self.claim(command, run)
+        job.error_code = command.code
+        job.error_message = command.message[:MESSAGE_LIMIT]
+        job.due = None
+        if throw_error(run, element, command.code, command.variables):
+            end_job(job, JobState.ERROR_THROWN, run)
+            element.job_key = None
+            return
+        job.state = JobState.ERROR_THROWN.value
+        message = f"nobody catches error {command.code!r} thrown by job {job.type!r}"
+        if command.message:
+            message = f"{message}: {command.message}"
+        incidents.hold(run, element, IncidentType.UNHANDLED_ERROR_EVENT.value, message, job_key=job.key)
+
+
+class Release(Handler[c.ReleaseJob]):
+    def reads(self, command: c.ReleaseJob, want: Reads) -> None:
+        want.get(want.unit.jobs, command.key)
+
+    def execute(self, command: c.ReleaseJob, run: Run) -> None:
+        job = run.unit.jobs.get(command.key)
+        if job is not None and job.state == JobState.ACTIVATED.value and job.lease == command.lease:
+            job.state = JobState.ACTIVATABLE.value
+            job.due = run.now
+
+
+class Update(Handler[c.UpdateJob]):
+    def reads(self, command: c.UpdateJob, want: Reads) -> None:
+        want.get(want.unit.jobs, command.key)
+
+    def execute(self, command: c.UpdateJob, run: Run) -> None:
+        job = open_job(command.key, run)
+        if command.retries is not None:
+            if command.retries < 1:
+                raise InvalidInput(f"retries must be at least 1, not {command.retries}", key=job.key)
+            job.retries = command.retries
+            job.failures = 0
+        if command.timeout is not None:
+            _extend(job, command, command.timeout, run)
+
+
+def _extend(job: Job, command: c.UpdateJob, timeout: int, run: Run) -> None:
+    if timeout <= 0:
+        raise InvalidInput(f"the lease must be longer than 0 ms, not {timeout}", key=job.key)
+    if job.state != JobState.ACTIVATED.value:
+        raise WrongState(f"job {job.key} is not leased", key=job.key)
+    if command.lease is not None and command.lease != job.lease:
+        raise WrongState(
+            f"job {job.key} is leased again (lease {job.lease}, not {command.lease})", key=job.key
+        )
+    job.due = run.now + timeout
+
+
+def reopen(job: Job, run: Run) -> None:
+    """Hand a job with an incident out again."""
+    job.state = JobState.ACTIVATABLE.value
+    job.due = run.now
+
+
+_answers: tuple[tuple[type[Any], Handler[Any]], ...] = (
+    (c.CompleteJob, Complete()),
+    (c.FailJob, Fail()),
+    (c.ThrowError, Throw()),
+    (c.ReleaseJob, Release()),
+    (c.UpdateJob, Update()),
+)
+for _command, _handler in _answers:
+    handles(_command, _handler)

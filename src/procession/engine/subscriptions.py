@@ -1,0 +1,114 @@
+"""What elements wait for: timers and message subscriptions, opened and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from procession.engine import commands as c
+from procession.engine import schedule, variables
+from procession.engine.graph import Node
+from procession.engine.records import ElementInstance, IncidentType, MessageSubscription, Timer
+from procession.engine.run import Run, Stuck
+from procession.engine.variables import Chain
+from procession.model import Kind
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """An event that is about to be waited for, evaluated."""
+
+    target: Node
+    timer: schedule.Due | None = None
+    message: tuple[str, str] | None = None
+    """(name, correlation key)"""
+
+
+def has_events(node: Node, element: ElementInstance) -> bool:
+    """Whether the element may have timers or subscriptions of its own or of its boundary events."""
+    if element.loop_counter:
+        return node.timer is not None or node.message is not None
+    return bool(
+        node.boundaries
+        or node.timer is not None
+        or node.message is not None
+        or node.kind is Kind.EVENT_BASED_GATEWAY
+    )
+
+
+def open_events(run: Run, element: ElementInstance, targets: Iterable[Node]) -> None:
+    """Wait at `element` for each of the events. Nothing is opened unless all can be evaluated.
+
+    Raises:
+        Stuck: a name, key or time cannot be evaluated.
+    """
+    chain = variables.chain_of(run, element)
+    awaited = [_evaluate(run, target, chain) for target in targets if target.timer or target.message]
+    for event in awaited:
+        if event.timer is not None:
+            _open_timer(run, element, event.target, event.timer)
+        elif event.message is not None:
+            _open_message(run, element, event.target, *event.message)
+
+
+def close_events(run: Run, element: ElementInstance) -> None:
+    """Stop waiting for anything at `element`."""
+    for timer in run.unit.timers.find("element", element.key):
+        run.unit.timers.remove(timer)
+    for subscription in run.unit.subscriptions.find("element", element.key):
+        run.unit.subscriptions.remove(subscription)
+
+
+def _evaluate(run: Run, target: Node, chain: Chain) -> Awaited:
+    if target.timer is not None and target.timer_value is not None:
+        value = variables.evaluate(run, target.timer_value, chain)
+        return Awaited(target, timer=schedule.first_due(target.timer.kind, value, run.now, run.zone))
+    if target.message_name is None or target.correlation_key is None:
+        raise LookupError(f"event {target.id!r} has neither timer nor message")
+    name = variables.text(run, target.message_name, chain, "the message name")
+    return Awaited(target, message=(name, _correlation_key(run, target, chain)))
+
+
+def _correlation_key(run: Run, target: Node, chain: Chain) -> str:
+    value = variables.evaluate(run, target.correlation_key or "", chain)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise Stuck(
+        IncidentType.EXTRACT_VALUE_ERROR.value,
+        f"the correlation key of {target.id!r} must be a text or a whole number, but is {value!r}",
+    )
+
+
+def _open_timer(run: Run, element: ElementInstance, target: Node, due: schedule.Due) -> None:
+    run.unit.timers.add(
+        Timer(
+            run.new_key(),
+            element.root_key,
+            element.instance_key,
+            element.key,
+            target.id,
+            due.at,
+            due.cycle,
+            due.repetitions,
+        )
+    )
+
+
+def _open_message(run: Run, element: ElementInstance, target: Node, name: str, key: str) -> None:
+    instance = run.instance(element.instance_key)
+    subscription = run.unit.subscriptions.add(
+        MessageSubscription(
+            run.new_key(),
+            element.root_key,
+            element.instance_key,
+            element.key,
+            target.id,
+            instance.tenant,
+            instance.process_id,
+            name,
+            key,
+        )
+    )
+    run.follow(c.MatchMessages(subscription.key))

@@ -1,0 +1,84 @@
+"""Which record stands in which table, what identifies it, and by what it is looked up.
+
+The engine needs this to know what it has read; storage makes its tables and statements from it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from procession.engine import records as r
+
+
+class Index(msgspec.Struct, frozen=True):
+    """A way to look records up by the values of `fields`."""
+
+    fields: tuple[str, ...]
+    open_only: bool = False
+    """Only records whose `ended_at` is empty are indexed and found."""
+    unique: bool = False
+    limit: int | None = None
+    """At most so many are loaded at once, lowest keys first."""
+
+
+class TableSpec(msgspec.Struct, frozen=True):
+    record: type[r.Record]
+    key: tuple[str, ...] = ("key",)
+    indexes: dict[str, Index] = {}
+
+
+CHILDREN_AT_ONCE = 500
+"""How many children of a scope one transaction looks at."""
+
+TABLES: dict[str, TableSpec] = {
+    "resource": TableSpec(r.Resource, indexes={"name": Index(("tenant", "name"))}),
+    "definition": TableSpec(
+        r.Definition,
+        indexes={
+            "process": Index(("tenant", "process_id")),
+            "resource": Index(("resource_key",)),
+        },
+    ),
+    "start_subscription": TableSpec(
+        r.StartSubscription,
+        indexes={"name": Index(("tenant", "name")), "process": Index(("tenant", "process_id"))},
+    ),
+    "process_instance": TableSpec(
+        r.ProcessInstance,
+        indexes={
+            "idempotency": Index(("tenant", "process_id", "idempotency_key"), unique=True),
+            "start": Index(("tenant", "process_id", "start_key"), open_only=True, unique=True),
+            "parent": Index(("parent_element_key",)),
+        },
+    ),
+    "element_instance": TableSpec(
+        r.ElementInstance,
+        indexes={
+            "children": Index(("scope_key",), open_only=True, limit=CHILDREN_AT_ONCE),
+            "tokens": Index(("scope_key",), open_only=True),
+        },
+    ),
+    "job": TableSpec(r.Job),
+    "timer": TableSpec(r.Timer, indexes={"element": Index(("element_key",))}),
+    "message_subscription": TableSpec(
+        r.MessageSubscription,
+        indexes={
+            "element": Index(("element_key",)),
+            "message": Index(("tenant", "name", "correlation_key")),
+        },
+    ),
+    "message": TableSpec(r.Message, indexes={"message": Index(("tenant", "name", "correlation_key"))}),
+    "correlation": TableSpec(
+        r.Correlation,
+        key=("message_key", "process_id"),
+        indexes={"message": Index(("message_key",))},
+    ),
+    "variable": TableSpec(r.Variable, key=("scope_key", "name"), indexes={"scope": Index(("scope_key",))}),
+    "variable_change": TableSpec(r.VariableChange),
+    "join_token": TableSpec(
+        r.Join, key=("scope_key", "element_id"), indexes={"scope": Index(("scope_key",))}
+    ),
+    "item": TableSpec(r.Item, key=("scope_key", "position"), indexes={"scope": Index(("scope_key",))}),
+    "incident": TableSpec(r.IncidentRecord),
+    "command": TableSpec(r.CommandRow),
+}

@@ -1,0 +1,58 @@
+"""Connections, times and states, as all searches need them."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from procession.engine.records import COMPLETED, TERMINATED
+from procession.storage.schema import engine_state
+from procession.storage.searches.values import InstanceStatus
+from procession.storage.sqlite.faults import translated
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = int((datetime.max.replace(tzinfo=UTC) - _EPOCH) / timedelta(milliseconds=1))
+_ENDED = {COMPLETED: InstanceStatus.COMPLETED, TERMINATED: InstanceStatus.TERMINATED}
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection that sees one committed state for as long as it is open.
+
+    Raises:
+        StorageError: the database cannot be read.
+    """
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+    except sa.exc.DBAPIError as error:
+        if not isinstance(error.orig, sqlite3.Error):
+            raise
+        with translated(str(engine.url.database)):
+            raise error.orig from error
+
+
+def moment(milliseconds: int) -> datetime:
+    """Epoch milliseconds as a time; times past the calendar's end become its end."""
+    return _EPOCH + timedelta(milliseconds=min(milliseconds, _LAST))
+
+
+def moment_or_none(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else moment(milliseconds)
+
+
+def status_of(state: int) -> InstanceStatus:
+    return _ENDED.get(state, InstanceStatus.ACTIVE)
+
+
+def now(connection: sa.Connection) -> int:
+    """The time of the nodes of this database, in epoch milliseconds."""
+    query = sa.select(engine_state.c.last_now, engine_state.c.clock_offset)
+    last_now, offset = connection.execute(query).one()._tuple()
+    return int(max(time.time_ns() // 1_000_000 + offset, last_now))

@@ -1,0 +1,160 @@
+"""The SQLite storage: connections, turns, clock and keys."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from procession.storage.port import Clock, Storage, Transaction
+from procession.storage.sqlite.faults import is_busy, translated
+from procession.storage.sqlite.locks import WriterLocks, wait_until
+from procession.storage.sqlite.transaction import SQLiteTransaction
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for its turn before it gives up."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA journal_size_limit=67108864",
+)
+
+
+class SQLiteStorage(Storage):
+    """A database file. One writing connection, used by one thread at a time."""
+
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self.path = self.place = path
+        self.name = f"sqlite:///{path}"
+        self._data_version = 0
+        self._busy_seconds = busy_seconds
+        self._connection: sqlite3.Connection | None = None
+        self._locks: WriterLocks | None = None
+        self._reader: sa.Engine | None = None
+
+    def open(self) -> None:
+        from procession.storage.migrate import migrate
+
+        with translated(str(self.path)):
+            self._locks = self._make_locks()
+            self._locks.acquire(self._deadline())
+            try:
+                self._connect()
+                migrate(self.writer_url(), str(self.path))
+            finally:
+                self._locks.release()
+
+    def _make_locks(self) -> WriterLocks:
+        try:
+            return WriterLocks(self.path)
+        except OSError as error:
+            raise sqlite_cannot_open(self.path, error) from error
+
+    def _connect(self) -> None:
+        self._connection = connection = sqlite3.connect(
+            self.path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        deadline = self._deadline()
+        for pragma in _PRAGMAS:
+            wait_until(lambda pragma=pragma: _done(connection, pragma), deadline, str(self.path))  # type: ignore[misc]
+
+    def writer_url(self) -> sa.URL:
+        return sa.URL.create("sqlite", database=str(self.path))
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._busy_seconds
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        with translated(str(self.path)), self._turn() as connection:
+            yield SQLiteTransaction(connection, self._read_clock(connection))
+
+    @contextmanager
+    def _turn(self) -> Iterator[sqlite3.Connection]:
+        """The write lock of the file, in an open transaction; rolled back unless committed."""
+        connection, locks = self._connection, self._locks
+        if connection is None or locks is None:
+            raise sqlite3.ProgrammingError("the storage is not open")
+        deadline = self._deadline()
+        locks.acquire(deadline)
+        try:
+            wait_until(lambda: _done(connection, "BEGIN IMMEDIATE"), deadline, str(self.path))
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            locks.release()
+
+    def _read_clock(self, connection: sqlite3.Connection) -> Clock:
+        last_now, offset, zone = connection.execute(
+            "SELECT last_now, clock_offset, time_zone FROM engine_state"
+        ).fetchone()
+        host = time.time_ns() // 1_000_000 + offset
+        return Clock(max(host, last_now), ZoneInfo(zone))
+
+    def reserve_keys(self, count: int) -> range:
+        with translated(str(self.path)), self._turn() as connection:
+            (end,) = connection.execute(
+                "UPDATE engine_state SET next_key=next_key+? RETURNING next_key", (count,)
+            ).fetchone()
+            connection.execute("COMMIT")
+        return range(end - count, end)
+
+    def move_clock(self, milliseconds: int) -> None:
+        with translated(str(self.path)), self._turn() as connection:
+            connection.execute("UPDATE engine_state SET clock_offset=clock_offset+?", (milliseconds,))
+            connection.execute("COMMIT")
+
+    def changed(self) -> bool:
+        if self._connection is None:
+            return False
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        changed: bool = version != self._data_version
+        self._data_version = version
+        return changed
+
+    def reader(self) -> sa.Engine:
+        if self._reader is None:
+            self._reader = sa.create_engine(self.writer_url())
+        return self._reader
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.dispose()
+            self._reader = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._locks is not None:
+            self._locks.close()
+            self._locks = None
+
+
+def sqlite_cannot_open(path: Path, error: OSError) -> Exception:
+    """The error for a path where no file can be made."""
+    from procession.errors import StorageError
+
+    return StorageError(
+        f"database {path}: it cannot be opened ({error.strerror}); "
+        "check that the folder exists and may be written"
+    )
+
+
+def _done(connection: sqlite3.Connection, statement: str) -> bool:
+    """Run a statement that may find the database busy."""
+    try:
+        connection.execute(statement).fetchall()
+    except sqlite3.OperationalError as error:
+        if is_busy(error):
+            return False
+        raise
+    return True

@@ -1,0 +1,175 @@
+"""One batch on SQLite: BEGIN IMMEDIATE excludes every other writer, so its locks are all granted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from procession.engine import Reads, Table, Unit
+from procession.engine.records import CommandRow, Definition, Job
+from procession.engine.tables import TABLES
+from procession.storage.port import Clock, Transaction
+from procession.storage.statements import ELEMENTS_WITH_SCOPES, STATEMENTS
+
+_json = msgspec.json.Encoder().encode
+_ARRAYS = msgspec.structs.astuple
+
+Row = tuple[Any, ...]
+
+
+def _row_key(name: str) -> Callable[[Row], Any]:
+    width = len(TABLES[name].key)
+    return (lambda row: row[0]) if width == 1 else (lambda row: row[:width])
+
+
+def _updater(name: str) -> Callable[[Any], Any]:
+    spec = TABLES[name]
+    rest = [field for field in spec.record.__struct_fields__ if field not in spec.key]
+    return attrgetter(*rest, *spec.key)
+
+
+_ROW_KEYS = {name: _row_key(name) for name in TABLES}
+_UPDATERS = {name: _updater(name) for name in TABLES}
+_INDEX_WIDTHS = {
+    (name, index): len(spec.fields) for name, table in TABLES.items() for index, spec in table.indexes.items()
+}
+
+_ACTIVATABLE = (
+    f"SELECT {STATEMENTS['job'].columns} FROM job t "
+    "WHERE t.type=?1 AND t.priority=?2 AND t.due<=?3 ORDER BY t.due, t.key LIMIT ?4"
+)
+_NEXT_PRIORITY = "SELECT max(priority) FROM job WHERE type=?1 AND due IS NOT NULL AND priority<?2"
+_ALL_PRIORITIES = 1 << 40
+
+
+class SQLiteTransaction(Transaction):
+    """See the port. Made by `SQLiteStorage.transaction`."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self.clock = clock
+        self._connection = connection
+        self._execute = connection.execute
+
+    def lock(self, roots: Collection[int]) -> set[int]:
+        return set(roots)
+
+    def load(self, reads: Reads) -> None:
+        for name, keys in reads.keys.items():
+            self._load_keys(reads.unit.by_name[name], keys)
+        for (name, index), values in reads.finds.items():
+            self._load_index(reads.unit.by_name[name], index, values)
+        reads.keys.clear()
+        reads.finds.clear()
+
+    def _load_keys(self, table: Table[Any], keys: Collection[Any]) -> None:
+        name = table.name
+        statement = ELEMENTS_WITH_SCOPES if name == "element_instance" else STATEMENTS[name].by_key
+        loaded = table.loaded
+        for key in keys:
+            loaded.setdefault(key, None)
+        key_of = _ROW_KEYS[name]
+        for row in self._execute(statement, (_json(list(keys)).decode(),)):
+            loaded[key_of(row)] = row
+
+    def _load_index(self, table: Table[Any], index: str, values: Collection[Any]) -> None:
+        view = table.indexes[index]
+        if view.spec.limit is not None:
+            for value in values:
+                self._load_found(table, index, [value])
+        else:
+            self._load_found(table, index, list(values))
+
+    def _load_found(self, table: Table[Any], index: str, values: list[Any]) -> None:
+        name = table.name
+        view = table.indexes[index]
+        fields = TABLES[name].record.__struct_fields__
+        places = [fields.index(field) for field in view.spec.fields]
+        found: dict[Any, list[Any]] = {value: [] for value in values}
+        key_of = _ROW_KEYS[name]
+        for row in self._execute(STATEMENTS[name].by_index[index], (_json(values).decode(),)):
+            key = key_of(row)
+            table.loaded[key] = row
+            value = row[places[0]] if len(places) == 1 else tuple(row[place] for place in places)
+            found[value].append(key)
+        view.loaded.update(found)
+
+    def resource(self, definition_key: int) -> tuple[Definition, bytes] | None:
+        row = self._execute(
+            f"SELECT {STATEMENTS['definition'].columns}, r.content FROM definition t "
+            "JOIN resource r ON r.key=t.resource_key WHERE t.key=?",
+            (definition_key,),
+        ).fetchone()
+        return None if row is None else (Definition(*row[:-1]), row[-1])
+
+    def commands(self, limit: int) -> list[CommandRow]:
+        statement = f"SELECT {STATEMENTS['command'].columns} FROM command t ORDER BY t.key LIMIT ?"
+        return [CommandRow(*row) for row in self._execute(statement, (limit,))]
+
+    def due_timers(self, limit: int) -> list[int]:
+        statement = "SELECT key FROM timer WHERE due<=? ORDER BY due, key LIMIT ?"
+        return [key for (key,) in self._execute(statement, (self.clock.now, limit))]
+
+    def activatable(self, unit: Unit, type_: str, limit: int) -> list[Job]:
+        table = unit.jobs
+        found: list[Job] = []
+        priority = self._execute(_NEXT_PRIORITY, (type_, _ALL_PRIORITIES)).fetchone()[0]
+        while priority is not None and len(found) < limit:
+            # Jobs the unit has changed are skipped, so as many more have to be looked at.
+            look_at = limit - len(found) + len(table.live)
+            for row in self._execute(_ACTIVATABLE, (type_, priority, self.clock.now, look_at)):
+                if row[0] not in table.live and len(found) < limit:
+                    table.loaded[row[0]] = row
+                    job = table.get(row[0])
+                    if job is not None:
+                        found.append(job)
+            priority = self._execute(_NEXT_PRIORITY, (type_, priority)).fetchone()[0]
+        return found
+
+    def next_job_due(self, type_: str) -> int | None:
+        earliest: int | None = None
+        priority = self._execute(_NEXT_PRIORITY, (type_, _ALL_PRIORITIES)).fetchone()[0]
+        while priority is not None:
+            statement = "SELECT min(due) FROM job WHERE type=? AND priority=? AND due>?"
+            due = self._execute(statement, (type_, priority, self.clock.now)).fetchone()[0]
+            earliest = due if earliest is None or (due is not None and due < earliest) else earliest
+            priority = self._execute(_NEXT_PRIORITY, (type_, priority)).fetchone()[0]
+        return earliest
+
+    def next_timer_due(self) -> int | None:
+        due: int | None = self._execute("SELECT min(due) FROM timer").fetchone()[0]
+        return due
+
+    def sweep_messages(self, limit: int) -> int:
+        rows = self._execute(
+            "DELETE FROM message WHERE key IN (SELECT key FROM message WHERE expires_at<=? "
+            "ORDER BY expires_at LIMIT ?) RETURNING key",
+            (self.clock.now, limit),
+        ).fetchall()
+        keys = _json([key for (key,) in rows]).decode()
+        self._execute(
+            "DELETE FROM correlation WHERE message_key IN (SELECT value FROM json_each(?))", (keys,)
+        )
+        return len(rows)
+
+    def write(self, unit: Unit) -> None:
+        many = self._connection.executemany
+        for table in unit.touched():
+            changes = table.changes()
+            statements = STATEMENTS[table.name]
+            if changes.removed:
+                keys = changes.removed
+                many(statements.delete, keys if isinstance(keys[0], tuple) else [(key,) for key in keys])
+            if changes.updated:
+                if statements.update is None:
+                    raise TypeError(f"records of {table.name} do not change")
+                many(statements.update, map(_UPDATERS[table.name], changes.updated))
+            if changes.added:
+                many(statements.insert, map(_ARRAYS, changes.added))
+
+    def commit(self) -> None:
+        self._execute("UPDATE engine_state SET last_now=?", (self.clock.now,))
+        self._execute("COMMIT")
