@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from examples.order.orders import Outcome
-from examples.order.outcome import Tally
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from examples.order.orders import Outcome
+from examples.order.outcome import Tally
 from procession import InstanceDetail
 
 MOST_FAULTS = 10

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
 
 from examples.order.display import RunDisplay, next_steps, path_line, print_faults, result_table
 from examples.order.orders import Order, PaymentOutcome, load_orders
@@ -28,9 +32,6 @@ from examples.order.outcome import (
 )
 from examples.order.provider import PaymentProvider
 from examples.order.workers import register
-from rich.console import Console
-from rich.markup import escape
-
 from procession import Procession
 from procession.errors import ProcessionError
 
@@ -73,14 +74,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def prepare_database(url: str, *, fresh: bool) -> None:
-    """Make the folder of a SQLite file and, when asked, remove an old file with its journals."""
+    """Make the folder of a SQLite file and, when asked, remove an old file with what stands beside it."""
     if not url.startswith(SQLITE):
         return
     path = Path(url.removeprefix(SQLITE))
     path.parent.mkdir(parents=True, exist_ok=True)
     if fresh:
         for old in path.parent.glob(f"{path.name}*"):
-            old.unlink()
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
 
 
 async def resume_payments(app: Procession, provider: PaymentProvider, orders: Mapping[str, Order]) -> None:

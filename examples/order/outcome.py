@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
-from examples.order.orders import Order, Outcome
 
+from examples.order.orders import Order, Outcome
 from procession import IncidentInfo, InstanceDetail, InstanceInfo, Procession
 
 PROCESS_ID = "order"

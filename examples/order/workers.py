@@ -14,7 +14,6 @@ from typing import Any
 
 from examples.order.orders import Carrier, PaymentOutcome
 from examples.order.provider import PaymentProvider
-
 from procession import BpmnError, Incident, Job, Procession
 
 LEASE = timedelta(seconds=10)

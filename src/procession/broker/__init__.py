@@ -3,7 +3,7 @@
 from procession.broker.deployment import prepare
 from procession.broker.inbox import Inbox
 from procession.broker.jobs import ActivatedJob, JobStream
-from procession.broker.node import Node
+from procession.broker.node import FORKED, Node
 from procession.broker.wakeup import Hint
 
-__all__ = ["ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "prepare"]
+__all__ = ["FORKED", "ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "prepare"]

@@ -65,7 +65,7 @@ class Batch:
         self._transaction = transaction
         self._graphs = graphs
         self._keys = keys
-        self._entries = entries
+        self._entries, self.postponed = _lock(transaction, entries)
         self._watched = watched
         """Instances somebody began to wait for: they may have ended before."""
         self._awaited = awaited
@@ -100,14 +100,14 @@ class Batch:
         self.unit.reset()
         self._keys.rewind()
         entries = [entry for entry in self._entries if entry.poison is None]
-        self._load_all(lambda reads: self._declare(entries, reads))
+        self._load_for(entries)
         run = self._new_run()
         for entry in entries:
             if not self._attempt(entry, run, want):
                 return False
         follow_up = [Entry(command) for command in self._drain(run)]
         while follow_up and not want:
-            self._load_all(lambda reads, these=follow_up: _declare(these, reads))  # type: ignore[misc]
+            self._load_for(follow_up)
             for entry in follow_up:
                 self._attempt(entry, run, want)
             follow_up = [Entry(command) for command in self._drain(run)]
@@ -116,10 +116,17 @@ class Batch:
         self._note_poison(run)
         return True
 
-    def _declare(self, entries: list[Entry], want: Reads) -> None:
-        _declare(entries, want)
-        for key in self._watched:
-            want.get(self.unit.instances, key)
+    def _load_for(self, entries: list[Entry]) -> None:
+        """Load what the commands declare; those that are content are not asked again."""
+        asking = entries
+
+        def declare(want: Reads) -> None:
+            nonlocal asking
+            asking = [entry for entry in asking if _wants(entry, want)]
+            for key in self._watched:
+                want.get(self.unit.instances, key)
+
+        self._load_all(declare)
 
     def _new_run(self) -> Run:
         clock = self._transaction.clock
@@ -145,6 +152,7 @@ class Batch:
             entry.reply = engine.execute(entry.command, run)
         except Missed as missed:
             want.note(missed)
+            engine.foresee(run, want)
             run.queue.clear()
             run.settle.clear()
         except ProcessionError as error:
@@ -239,15 +247,27 @@ class Batch:
 
         self._load_all(declare)
         for instance in ended:
-            self.results[instance.key] = Aborted(
-                f"process instance {instance.key} was terminated and has no result", key=instance.key
-            )
+            if instance.state != COMPLETED:
+                self.results[instance.key] = Aborted(
+                    f"process instance {instance.key} was terminated and has no result", key=instance.key
+                )
         for key in completed:
             self.results[key] = {v.name: v.value for v in variables.find("scope", key)}
 
 
-def _declare(entries: list[Entry], want: Reads) -> None:
-    for entry in entries:
-        if entry.row_key is not None:
-            want.get(want.unit.commands, entry.row_key)
-        engine.declare(entry.command, want)
+def _lock(transaction: Transaction, entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """The entries whose roots this transaction got, and those that must wait for another."""
+    targets = [engine.target(entry.command) for entry in entries]
+    granted = transaction.lock({target for target in targets if target is not None})
+    ours: list[Entry] = []
+    postponed: list[Entry] = []
+    for entry, target in zip(entries, targets, strict=True):
+        (ours if target is None or target in granted else postponed).append(entry)
+    return ours, postponed
+
+
+def _wants(entry: Entry, want: Reads) -> bool:
+    """Whether a command still wants something; it is noted in `want`."""
+    if entry.row_key is not None:
+        want.get(want.unit.commands, entry.row_key)
+    return engine.declare(entry.command, want)

@@ -202,22 +202,24 @@ def declare_activation(want: Reads, stream: JobStream, job: Job) -> None:
     want.graph(job.definition_key)
     if element is None:
         return
-    for scope_key in _scope_keys(unit, element):
-        if stream.fetch is None:
+    keys = _scope_keys(unit, element)
+    if stream.fetch is None:
+        for scope_key in keys:
             want.find(unit.variables, "scope", scope_key)
-        else:
-            for name in stream.fetch:
-                want.get(unit.variables, (scope_key, name))
+    else:
+        want.get_all(unit.variables, [(scope_key, name) for name in stream.fetch for scope_key in keys])
 
 
 def _scope_keys(unit: Unit, element: ElementInstance) -> list[int]:
-    keys = [element.key]
+    """The scopes it sees that have variables, innermost first."""
+    keys = [element.key] if element.locals else []
     while element.scope_key != element.instance_key:
         around = unit.elements.get(element.scope_key)
         if around is None:
             break
         element = around
-        keys.append(element.key)
+        if element.locals:
+            keys.append(element.key)
     return [*keys, element.instance_key]
 
 

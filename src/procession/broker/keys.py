@@ -27,13 +27,18 @@ class KeySource:
 
     def refill(self, *, force: bool = False) -> None:
         """Take a new block when less than half of one is left (before a batch, never in one)."""
-        if force or len(self._range) < self._block // 2:
+        if force or self.low:
             if force:
                 self._block *= 2
             taken = self._storage.reserve_keys(self._block)
             with self._lock:
                 self._range = taken
                 self._at = taken.start
+
+    @property
+    def low(self) -> bool:
+        """Whether less than half of a block is left."""
+        return len(self._range) < self._block // 2
 
     def rewind(self) -> None:
         """Begin a pass."""
@@ -48,7 +53,7 @@ class KeySource:
         """A key for a caller on another thread, from the far end of the block.
 
         Raises:
-            ResourceExhausted: the block is nearly used up; it is refilled with the next batch.
+            ResourceExhausted: the block is nearly used up; the node's thread takes a new one.
         """
         with self._lock:
             if self._range.stop - self._at < self._block // 10:

@@ -39,6 +39,10 @@ IDLE_SECONDS = 1.0
 SWEEP_SECONDS = 30.0
 QUEUE_LIMIT = 20_000
 """Submissions in waiting beyond which new work is refused; answers to jobs never are."""
+FORKED = (
+    "this app was opened before the process forked; open another one in the child "
+    "(for a prefork web server: in its post-fork hook)"
+)
 ALWAYS_ADMITTED = (c.CompleteJob, c.FailJob, c.ThrowError, c.CancelInstance, c.Deploy, c.ReleaseJob)
 
 
@@ -49,6 +53,8 @@ class Submission(msgspec.Struct, eq=False):
     size: int
     refused: Callable[[ProcessionError], object] | None = None
     """Called on the inbox's loop when there is no future and the command fails."""
+    frees: JobStream | None = None
+    """The answer to a job: its stream can take another one."""
 
 
 class Watch(msgspec.Struct, eq=False):
@@ -86,10 +92,12 @@ class Node:
         self._watches: deque[Watch] = deque()
         self._waiting: dict[int, list[Watch]] = {}
         self._look = deque[Hint]()
+        self._idlers: deque[tuple[asyncio.Future[None], Inbox]] = deque()
         self._commands_wait = serve
         self._next_timer: int | None = 0 if serve else None
         self._clock_shift = 0
         self._next_sweep = 0.0
+        self._next_check = 0.0
         self._paused_until = 0.0
         self._peers = Peers(storage.place, listen=serve) if storage.place is not None else None
         self._wake_in, self._wake_out = socket.socketpair()
@@ -97,12 +105,14 @@ class Node:
         self._wake_out.setblocking(False)
         self._asleep = False
         self._stopping = False
+        self._started = False
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._loop, name="procession-node", daemon=True)
 
     # --- called from any thread -------------------------------------------------------------
 
     def start(self) -> None:
+        self._started = True
         self._thread.start()
 
     def stop(self) -> None:
@@ -130,18 +140,34 @@ class Node:
         return future
 
     def tell(
-        self, command: c.Command, inbox: Inbox, refused: Callable[[ProcessionError], object], size: int = 0
+        self,
+        command: c.Command,
+        inbox: Inbox,
+        refused: Callable[[ProcessionError], object],
+        *,
+        frees: JobStream | None = None,
     ) -> None:
-        """Queue a command nobody waits for; `refused` hears of it only if it fails."""
+        """Queue a command nobody waits for; `refused` hears of it only if it fails.
+
+        `frees` is the stream whose job this answers: it can take another one.
+        """
         self._check()
-        self._queue.append(Submission(command, None, inbox, size, refused))
+        self._queue.append(Submission(command, None, inbox, 0, refused, frees))
         if self._asleep:
             self._wake()
 
     def set_key_aside(self) -> int:
-        """A key for a record that a caller writes on its own connection."""
+        """A key for a record that a caller writes on its own connection.
+
+        Raises:
+            ResourceExhausted: none is at hand; the node takes new ones at once, so try again.
+        """
         self._check()
-        return self._keys.set_aside()
+        try:
+            return self._keys.set_aside()
+        finally:
+            if self._asleep and self._keys.low:
+                self._wake()
 
     def watch(self, key: int, inbox: Inbox) -> asyncio.Future[dict[str, str]]:
         """A future for the root variables (JSON texts) of an instance, settled when it has ended.
@@ -173,6 +199,18 @@ class Node:
         self._look.append(hint)
         self._wake()
 
+    def when_idle(self, inbox: Inbox) -> asyncio.Future[None]:
+        """A future settled when the node has looked at everything and nothing is left that it could do.
+
+        What is due later, or is with a worker, is not waited for. This is what test harnesses need.
+        """
+        self._check()
+        idle: asyncio.Future[None] = inbox.loop.create_future()
+        self._look.append(Hint(all=True))
+        self._idlers.append((idle, inbox))
+        self._wake()
+        return idle
+
     def _ask(self, request: _Request) -> None:
         self._check()
         self._requests.append(request)
@@ -181,11 +219,8 @@ class Node:
 
     def _check(self) -> None:
         if self._pid != os.getpid():
-            raise NotReady(
-                "this app was opened before the process forked; open another one in the child "
-                "(for a prefork web server: in its post-fork hook)"
-            )
-        if self._stopping or not self._thread.is_alive():
+            raise NotReady(FORKED)
+        if self._stopping or not self._started:
             raise NotReady("the node is not running; enter the app's context first")
 
     def _wake(self) -> None:
@@ -216,7 +251,7 @@ class Node:
             return True
         if time.monotonic() < self._paused_until:
             return False
-        if self._board.wanted(self._now()):
+        if self._keys.low or self._board.wanted(self._now()):
             return True
         return self.serve and (self._commands_wait or self._timer_due() or self._sweep_due())
 
@@ -233,29 +268,43 @@ class Node:
             self._take_hints()
             return
         self._asleep = True
+        idlers = len(self._idlers)  # those whose reason to look was given before this
         try:
             if not (self._queue or self._requests or self._watches or self._look):
+                self._tell_idle(idlers)
                 sockets = [self._wake_in] if self._peers is None else [self._wake_in, self._peers.socket]
-                ready, _, _ = select.select(sockets, [], [], self._patience())
-                if not ready and self.storage.changed():
-                    self._look.append(Hint(all=True))
+                select.select(sockets, [], [], self._patience())
         finally:
             self._asleep = False
         self._take_hints()
         self._take_requests()
 
+    def _tell_idle(self, count: int) -> None:
+        if time.monotonic() >= self._paused_until:
+            for idle, inbox in [self._idlers.popleft() for _ in range(count)]:
+                inbox.post([(idle, None, None)])
+
     def _patience(self) -> float:
         dues = [due for due in (self._next_timer, self._board.next_due()) if due is not None]
         now = self._now()
-        seconds = min([IDLE_SECONDS, *((due - now) / 1000 for due in dues)])
+        check = self._next_check - time.monotonic()
+        seconds = min([check, *((due - now) / 1000 for due in dues)])
         return max(seconds, 0.001)
 
     def _take_hints(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_in.recv(4096)
         hints = self._peers.receive() if self._peers is not None else []
+        if time.monotonic() >= self._next_check:
+            # Not only when idle: who died between its commit and its datagram told a busy node nothing.
+            self._next_check = time.monotonic() + IDLE_SECONDS
+            if self.storage.changed():
+                hints.append(Hint(all=True))
         while self._look:
-            hints.append(self._look.popleft())
+            hint = self._look.popleft()
+            if self._peers is not None and not self.serve:
+                self._peers.tell(hint)  # what was left here is for those who execute it
+            hints.append(hint)
         for hint in hints:
             self._heed(hint)
 
@@ -292,6 +341,8 @@ class Node:
         watches = [self._watches.popleft() for _ in range(min(len(self._watches), BATCH))]
         for watch in watches:
             self._waiting.setdefault(watch.key, []).append(watch)
+        if watches and self._peers is not None:
+            self._peers.listen()  # before looking, so that no end falls in between
         work = [(Entry(submission.command), submission) for submission in submissions]
         self._execute(work, [watch.key for watch in watches], internal=True)
 
@@ -301,6 +352,8 @@ class Node:
         while self._queue and len(taken) < BATCH and size < BATCH_BYTES:
             submission = self._queue.popleft()
             size += submission.size
+            if submission.frees is not None:
+                submission.frees.credits += 1
             taken.append(submission)
         return taken
 
@@ -422,8 +475,13 @@ class Node:
 
     def _reply(self, work: list[tuple[Entry, Submission]], batch: Batch) -> None:
         settled: dict[Inbox, list[Settled]] = {}
+        postponed = {id(entry) for entry in batch.postponed}
         for entry, submission in work:
-            _settle(settled, submission, entry.reply, entry.error)
+            if id(entry) in postponed:
+                submission.frees = None
+                self._queue.append(submission)
+            else:
+                _settle(settled, submission, entry.reply, entry.error)
         for key, result in batch.results.items():
             for watch in self._waiting.pop(key, ()):
                 error = result if isinstance(result, ProcessionError) else None
@@ -432,11 +490,15 @@ class Node:
 
     def _close(self) -> None:
         settled: dict[Inbox, list[Settled]] = {}
+        while self._queue:
+            late = NotReady("the app was left before the command was carried out")
+            _settle(settled, self._queue.popleft(), None, late)
         for watches in self._waiting.values():
             for watch in watches:
                 error = NotReady("the app was left before the instance ended; it goes on when a node runs")
                 settled.setdefault(watch.inbox, []).append((watch.future, None, error))
         _post(settled)
+        self._tell_idle(len(self._idlers))
         if self._peers is not None:
             self._peers.close()
         self._wake_in.close()

@@ -64,11 +64,16 @@ class Peers:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self._own: str | None = None
-        if listen:
-            self._own = str(self._folder / f"{os.getpid()}-{secrets.token_hex(3)}")
-            self.socket.bind(self._own)
         self._seen = -1
         self._others: list[str] = []
+        if listen:
+            self.listen()
+
+    def listen(self) -> None:
+        """Let the others find this node, if they do not yet."""
+        if self._own is None:
+            self._own = str(self._folder / f"{os.getpid()}-{secrets.token_hex(3)}")
+            self.socket.bind(self._own)
 
     def tell(self, hint: Hint) -> None:
         """Send to every other live node; never blocks, never fails."""

@@ -271,11 +271,13 @@ class Procession:
             texts,
             business_key,
             idempotency_key,
-            preset_key(self, connection),
+            await preset_key(self, connection),
         )
         if connection is not None and command.key is not None:
-            await write_command(self, connection, command)
-            return Instance(self, key=command.key, process_id=process_id, version=version, created=True)
+            row = await write_command(self, connection, command)
+            return Instance(
+                self, key=command.key, process_id=process_id, version=version, created=True, command_key=row
+            )
         started: c.Started = await self._send(command, size)
         return Instance(
             self,
@@ -304,7 +306,7 @@ class Procession:
             AlreadyExists: a message with this name, correlation key and `message_id` is alive.
         """
         texts, size = encode_variables(variables)
-        key = preset_key(self, connection)
+        key = await preset_key(self, connection)
         command = c.PublishMessage(name, correlation_key, milliseconds(ttl), message_id, texts, key)
         if connection is not None and key is not None:
             await write_command(self, connection, command)

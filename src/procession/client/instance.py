@@ -6,18 +6,29 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from procession.client.joining import is_waiting
 from procession.client.values import decode_variables
-from procession.errors import DeadlineExceeded
+from procession.errors import DeadlineExceeded, NotFound
 
 if TYPE_CHECKING:
     from procession.client.app import Procession
+
+START_SECONDS = 0.02
+"""Between two looks at an instance whose start is committed and not yet carried out."""
 
 
 class Instance:
     """A process instance: its key, and its result when it has one."""
 
     def __init__(
-        self, app: Procession, *, key: int, process_id: str, version: int | None, created: bool
+        self,
+        app: Procession,
+        *,
+        key: int,
+        process_id: str,
+        version: int | None,
+        created: bool,
+        command_key: int | None = None,
     ) -> None:
         self._app = app
         self.key = key
@@ -26,6 +37,8 @@ class Instance:
         """None when it was started on the caller's connection: it is known once that has committed."""
         self.created = created
         """False if an earlier start with the same idempotency key made it."""
+        self._command_key = command_key
+        """Of the row that will start it, when it was written on the caller's connection."""
 
     def __repr__(self) -> str:
         return f"Instance(key={self.key}, process_id={self.process_id!r})"
@@ -39,11 +52,22 @@ class Instance:
             NotFound: there is no such instance (any more).
             NotReady: the app was left meanwhile.
         """
-        future = self._app._node.watch(self.key, self._app._inbox)
         try:
-            texts = await asyncio.wait_for(future, timeout.total_seconds()) if timeout else await future
+            async with asyncio.timeout(timeout.total_seconds() if timeout else None):
+                texts = await self._texts()
         except TimeoutError:
             raise DeadlineExceeded(
                 f"process instance {self.key} has not ended within {timeout}; it goes on", key=self.key
             ) from None
         return decode_variables(texts)
+
+    async def _texts(self) -> dict[str, str]:
+        """The result as JSON texts, once a start that was written on the caller's connection is made."""
+        while True:
+            starting = self._command_key is not None and await is_waiting(self._app, self._command_key)
+            try:
+                return await self._app._node.watch(self.key, self._app._inbox)
+            except NotFound:
+                if not starting:
+                    raise
+            await asyncio.sleep(START_SECONDS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from procession.engine import commands as c
 from procession.engine.records import DEFAULT_TENANT
-from procession.errors import InvalidInput
+from procession.errors import InvalidInput, ResourceExhausted
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -14,14 +15,18 @@ if TYPE_CHECKING:
 
     from procession.client.app import Procession
 
+KEY_SECONDS = 0.005
+KEY_TRIES = 400
 LOOK_AFTER_SECONDS = (0.002, 0.02, 0.2)
 """The commit comes just after its event; a node looks then, and each second in any case."""
 
 
 async def write_command(
     app: Procession, connection: sa.Connection | AsyncConnection, command: c.Command
-) -> None:
+) -> int:
     """Add a command row inside the caller's transaction; a node carries it out after the commit.
+
+    Answers the row's key (see `is_waiting`).
 
     Raises:
         InvalidInput: the connection is not to a database with Procession's tables.
@@ -32,8 +37,8 @@ async def write_command(
 
     from procession.storage.schema import tables
 
-    values = {
-        "key": app._node.set_key_aside(),
+    values: dict[str, Any] = {
+        "key": await _key_aside(app),
         "root_key": None,
         "tenant": DEFAULT_TENANT,
         "payload": c.encode(command),
@@ -52,6 +57,23 @@ async def write_command(
     sync = connection if isinstance(connection, sa.Connection) else connection.sync_connection
     if sync is not None:
         event.listen(sync, "commit", lambda _: _look_soon(app), once=True)
+    key: int = values["key"]
+    return key
+
+
+async def is_waiting(app: Procession, command_key: int) -> bool:
+    """Whether a command row was committed and is still to be carried out."""
+    import sqlalchemy as sa
+
+    from procession.storage.schema import tables
+
+    def look() -> bool:
+        command = tables["command"]
+        with app._storage.reader().connect() as connection:
+            query = sa.select(command.c.key).where(command.c.key == command_key)
+            return connection.execute(query).first() is not None
+
+    return await asyncio.to_thread(look)
 
 
 def _look_soon(app: Procession) -> None:
@@ -62,6 +84,20 @@ def _look_soon(app: Procession) -> None:
     app._inbox.call(schedule)
 
 
-def preset_key(app: Procession, connection: Any) -> int | None:
-    """A key the caller may know before the commit."""
-    return app._node.set_key_aside() if connection is not None else None
+async def preset_key(app: Procession, connection: Any) -> int | None:
+    """A key the caller may know before the commit.
+
+    Raises:
+        ResourceExhausted: the node got no keys within two seconds.
+    """
+    return await _key_aside(app) if connection is not None else None
+
+
+async def _key_aside(app: Procession) -> int:
+    """A key from the node; one that has just started, or was emptied, may have to take new ones first."""
+    for _ in range(KEY_TRIES):
+        try:
+            return app._node.set_key_aside()
+        except ResourceExhausted:
+            await asyncio.sleep(KEY_SECONDS)
+    return app._node.set_key_aside()

@@ -60,6 +60,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._running: dict[int, Running] = {}
         self._idle = asyncio.Event()
+        self._idle.set()
         self._closing = False
         self._timeout = milliseconds(task.timeout)
         self._threads = (
@@ -88,6 +89,7 @@ class Worker:
                 self._release(job)
             return
         entries = [Running(job) for job in jobs]
+        self._idle.clear()
         for running in entries:
             self._running[running.activated.key] = running
         if self._threads is None:
@@ -189,16 +191,19 @@ class Worker:
         if running.disowned:
             answer = None
         if answer is not None:
-            self._answer(activated, answer)
+            self._answer(activated, answer, None if self._closing else self._stream)
         elif self._closing and not running.disowned:
             self._release(activated)
-        if not self._closing:
+        elif not self._closing:
             self._app._node.request(self._stream, 1)
 
-    def _answer(self, activated: ActivatedJob, answer: c.Command) -> None:
+    def _answer(self, activated: ActivatedJob, answer: c.Command, frees: JobStream | None = None) -> None:
         try:
             self._app._node.tell(
-                answer, self._app._inbox, lambda error: self._refused(activated, answer, error)
+                answer,
+                self._app._inbox,
+                lambda error: self._refused(activated, answer, error),
+                frees=frees,
             )
         except NotReady:
             log.warning(
@@ -206,7 +211,9 @@ class Worker:
             )
 
     def _refused(self, activated: ActivatedJob, answer: c.Command, error: ProcessionError) -> None:
-        if isinstance(error, WrongState | NotFound):
+        if isinstance(error, NotFound):
+            log.info("job %d was taken back before its answer came: %s", activated.key, error)
+        elif isinstance(error, WrongState):
             log.warning("the answer to job %d was refused: %s", activated.key, error)
         elif time.time() * 1000 < activated.deadline:
             self._loop.call_later(ANSWER_AGAIN_SECONDS, self._answer, activated, answer)
@@ -256,6 +263,15 @@ class Worker:
         if running.task is not None:
             running.task.cancel()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job is with it, or an answer on its way."""
+        return self._stream.credits < self.task.concurrency
+
+    async def idle(self) -> None:
+        """Wait until no handler runs."""
+        await self._idle.wait()
+
     # --- leaving --------------------------------------------------------------------------------
 
     async def close(self, grace: float) -> None:
@@ -263,7 +279,6 @@ class Worker:
         await self._app._node.close_stream(self._stream, self._app._inbox)
         await asyncio.sleep(0)  # jobs delivered before that are on the loop by now
         self._closing = True
-        self._idle.clear()
         if self._running:
             try:
                 await asyncio.wait_for(self._idle.wait(), grace)

@@ -9,16 +9,32 @@ from typing import Any
 from procession.engine import commands, elements, handlers, records
 from procession.engine.compiler import compile_process
 from procession.engine.graph import Graph
-from procession.engine.handling import HANDLERS
+from procession.engine.handlers.steps import want_steps
+from procession.engine.handling import HANDLERS, Target
 from procession.engine.lifecycle import drain
 from procession.engine.run import Run
 from procession.engine.tables import TABLES
 from procession.engine.unit import Missed, Reads, Table, Unit
 
 
-def declare(command: commands.Command, want: Reads) -> None:
-    """Note what `command` will read and is not loaded yet. Call again after loading, until it is quiet."""
-    HANDLERS[command.__class__].reads(command, want)
+def target(command: commands.Command) -> Target | None:
+    """The record whose root process instance must be locked before `command` reads anything."""
+    return HANDLERS[command.__class__].target(command)
+
+
+def declare(command: commands.Command, want: Reads) -> bool:
+    """Note what `command` will read and is not loaded yet.
+
+    Answers whether to ask again after loading: what it reads may depend on what was noted now.
+    """
+    before = want.count
+    content = HANDLERS[command.__class__].reads(command, want)
+    return not content and want.count > before
+
+
+def foresee(run: Run, want: Reads) -> None:
+    """After a `Missed`: note what the steps that were still to come will read, not only the first."""
+    want_steps(run.queue, want)
 
 
 def execute(command: commands.Command, run: Run) -> Any:
@@ -40,12 +56,15 @@ __all__ = [
     "Reads",
     "Run",
     "Table",
+    "Target",
     "Unit",
     "commands",
     "compile_process",
     "declare",
     "elements",
     "execute",
+    "foresee",
     "handlers",
     "records",
+    "target",
 ]

@@ -124,6 +124,12 @@ class Node:
         self.script = feel.compile(script.expression.text) if script else None
 
     @cached_property
+    def is_plain(self) -> bool:
+        """Nothing can be evaluated here, so nothing can fail: no mappings, choices or events."""
+        chooses = self.kind in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY) and len(self.outgoing) > 1
+        return not (self.inputs or self.outputs or self.boundaries or self.loop or chooses)
+
+    @cached_property
     def entry_reads(self) -> frozenset[str]:
         """Variables that activating the element touches: mappings, job attributes, its own events."""
         mapped = [m.source for m in self.inputs]

@@ -16,11 +16,23 @@ from procession.engine.unit import Reads
 C = TypeVar("C", bound=c.Command)
 
 
+Target = tuple[str, int]
+"""(table, key) of a record; its root process instance is what a command works in."""
+
+
 class Handler(ABC, Generic[C]):
     """Carries out one kind of command."""
 
-    def reads(self, command: C, want: Reads) -> None:
-        """Name what the command will read, as far as what is loaded tells; called until nothing is new."""
+    def target(self, command: C) -> Target | None:
+        """The record whose root must be locked; None if the command works in no existing root."""
+        return None
+
+    def reads(self, command: C, want: Reads) -> bool | None:
+        """Name what the command will read, as far as what is loaded tells.
+
+        Called again after loading, until it names nothing new or answers True: what it has named
+        by then is all.
+        """
 
     @abstractmethod
     def execute(self, command: C, run: Run) -> Any:
@@ -63,9 +75,37 @@ def want_element(
         want.get(unit.incidents, element.incident_key)
     _want_events(want, element, node)
     _want_frontier(want, graph, node, target, instance, scopes, names)
-    if instance.parent_element_key is not None:
-        want_element(want, instance.parent_element_key)
+    if instance.parent_element_key is not None and want_element(want, instance.parent_element_key) is None:
+        return None
     return element, node
+
+
+def want_end(want: Reads, key: int) -> None:
+    """Everything needed to terminate an element instance, but not what it holds inside."""
+    unit = want.unit
+    element = want.get(unit.elements, key)
+    if element is None or element.ended_at is not None:
+        return
+    graph: Graph | None = want.graph(element.definition_key)
+    if graph is None:
+        return
+    node = graph.nodes[element.element_id]
+    if element.job_key is not None:
+        want.get(unit.jobs, element.job_key)
+    if element.incident_key is not None:
+        want.get(unit.incidents, element.incident_key)
+    _want_events(want, element, node)
+    if element.active > 0:
+        want_inside(want, key)
+    if node.called is not None:
+        for called in want.find(unit.instances, "parent", key):
+            want_inside(want, called.key)
+
+
+def want_inside(want: Reads, scope_key: int) -> None:
+    """What is active in a scope, as far as one transaction looks at it."""
+    want.find(want.unit.elements, "children", scope_key)
+    want.find(want.unit.joins, "scope", scope_key)
 
 
 def _scopes(want: Reads, element: ElementInstance) -> list[ElementInstance]:
@@ -96,11 +136,9 @@ def _want_frontier(
 ) -> None:
     unit = want.unit
     frontier = (graph.nodes[target] if target is not None else node).frontier
-    keys = [*(scope.key for scope in scopes), instance.key]
+    keys = [*(scope.key for scope in scopes if scope.locals), instance.key]
     variables = unit.variables
-    for name in (*frontier.names, *names):
-        for key in keys:
-            want.get(variables, (key, name))
+    want.get_all(variables, [(key, name) for name in (*frontier.names, *names) for key in keys])
     if frontier.all_variables:
         for key in keys:
             want.find(variables, "scope", key)

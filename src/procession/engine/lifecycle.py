@@ -48,6 +48,17 @@ def create(
     )
 
 
+def pass_through(run: Run, scope: Scope, node: Node, flow_id: str | None) -> None:
+    """Enter and leave at once an element without mappings, conditions, events or work of its own."""
+    element = create(run, scope, node, flow_id)
+    element.state = COMPLETED
+    element.ended_at = run.now
+    if node.outgoing:
+        send(run, scope, element.instance_key, node, node.outgoing, spent=1)
+    else:
+        token_gone(run, scope, element.instance_key, node.scope)
+
+
 def enter(run: Run, element: ElementInstance, node: Node) -> None:
     """Activate an element; what makes that impossible becomes an incident, with no event left open."""
     try:
@@ -196,8 +207,8 @@ def finish_termination(run: Run, element: ElementInstance, node: Node) -> None:
 
 def trigger_boundary(run: Run, host: ElementInstance, boundary: Node, values: dict[str, str]) -> None:
     """A boundary event fires: interrupting ones end their host first (BPMN 2.0 section 10.5.6)."""
-    if host.state not in (ACTIVATED, COMPLETING):
-        return
+    if host.state not in (ACTIVATED, COMPLETING) or host.interrupted_by is not None:
+        return  # it is ending, or about to: the first event that interrupts wins
     scope = run.scope_of(host)
     scope.active += 1
     event = create(run, scope, boundary, None)

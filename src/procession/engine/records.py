@@ -154,6 +154,8 @@ class ElementInstance(Record):
     """The open incident that holds this element."""
     interrupted_by: int | None = None
     """The boundary event instance that goes on when this one has terminated."""
+    locals: int = 0
+    """1 once the element has variables of its own; without, nobody looks for any."""
     loop_counter: int = 0
     """1-based position of a multi-instance child; 0 elsewhere."""
     loop_total: int = 0

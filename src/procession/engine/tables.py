@@ -25,7 +25,13 @@ class TableSpec(msgspec.Struct, frozen=True):
     record: type[r.Record]
     key: tuple[str, ...] = ("key",)
     indexes: dict[str, Index] = {}
+    changes: tuple[str, ...] = ()
+    """The fields that change after a record was made."""
+    companions: tuple[tuple[str, str], ...] = ()
+    """(table, field): records loaded by key bring those that their fields name along."""
 
+
+AT_AN_ELEMENT = (("element_instance", "element_key"), ("process_instance", "instance_key"))
 
 CHILDREN_AT_ONCE = 500
 """How many children of a scope one transaction looks at."""
@@ -50,6 +56,7 @@ TABLES: dict[str, TableSpec] = {
             "start": Index(("tenant", "process_id", "start_key"), open_only=True, unique=True),
             "parent": Index(("parent_element_key",)),
         },
+        changes=("state", "active", "ended_at"),
     ),
     "element_instance": TableSpec(
         r.ElementInstance,
@@ -57,15 +64,46 @@ TABLES: dict[str, TableSpec] = {
             "children": Index(("scope_key",), open_only=True, limit=CHILDREN_AT_ONCE),
             "tokens": Index(("scope_key",), open_only=True),
         },
+        changes=(
+            "state",
+            "active",
+            "job_key",
+            "incident_key",
+            "interrupted_by",
+            "locals",
+            "loop_total",
+            "loop_completed",
+            "ended_at",
+        ),
     ),
-    "job": TableSpec(r.Job),
-    "timer": TableSpec(r.Timer, indexes={"element": Index(("element_key",))}),
+    "job": TableSpec(
+        r.Job,
+        changes=(
+            "retries",
+            "state",
+            "due",
+            "lease",
+            "worker",
+            "failures",
+            "error_code",
+            "error_message",
+            "ended_at",
+        ),
+        companions=AT_AN_ELEMENT,
+    ),
+    "timer": TableSpec(
+        r.Timer,
+        indexes={"element": Index(("element_key",))},
+        changes=("due", "repetitions"),
+        companions=AT_AN_ELEMENT,
+    ),
     "message_subscription": TableSpec(
         r.MessageSubscription,
         indexes={
             "element": Index(("element_key",)),
             "message": Index(("tenant", "name", "correlation_key")),
         },
+        companions=AT_AN_ELEMENT,
     ),
     "message": TableSpec(r.Message, indexes={"message": Index(("tenant", "name", "correlation_key"))}),
     "correlation": TableSpec(
@@ -73,12 +111,20 @@ TABLES: dict[str, TableSpec] = {
         key=("message_key", "process_id"),
         indexes={"message": Index(("message_key",))},
     ),
-    "variable": TableSpec(r.Variable, key=("scope_key", "name"), indexes={"scope": Index(("scope_key",))}),
+    "variable": TableSpec(
+        r.Variable,
+        key=("scope_key", "name"),
+        indexes={"scope": Index(("scope_key",))},
+        changes=("value", "updated_at"),
+    ),
     "variable_change": TableSpec(r.VariableChange),
     "join_token": TableSpec(
-        r.Join, key=("scope_key", "element_id"), indexes={"scope": Index(("scope_key",))}
+        r.Join,
+        key=("scope_key", "element_id"),
+        indexes={"scope": Index(("scope_key",))},
+        changes=("waiting",),
     ),
     "item": TableSpec(r.Item, key=("scope_key", "position"), indexes={"scope": Index(("scope_key",))}),
-    "incident": TableSpec(r.IncidentRecord),
+    "incident": TableSpec(r.IncidentRecord, changes=("ended_at",)),
     "command": TableSpec(r.CommandRow),
 }

@@ -21,6 +21,11 @@ Row = tuple[Any, ...]
 R = TypeVar("R", bound=r.Record)
 
 
+_astuple = msgspec.structs.astuple
+_UNKNOWN: Row = ()
+"""Stands for a row that was not loaded; real rows have fields."""
+
+
 class Missed(Exception):
     """A record, or the answer to a look-up, was needed and had not been loaded."""
 
@@ -32,9 +37,12 @@ class Missed(Exception):
 
 
 class IndexView:
-    """What is known of one index: the keys loaded per value, and those added since."""
+    """What is known of one index: the keys loaded per value, and those added since.
 
-    __slots__ = ("added", "loaded", "of", "open_only", "spec")
+    The latter are collected when the index is first asked; most never are.
+    """
+
+    __slots__ = ("added", "asked", "loaded", "of", "open_only", "spec")
 
     def __init__(self, spec: Index) -> None:
         self.spec = spec
@@ -42,6 +50,10 @@ class IndexView:
         self.open_only = spec.open_only
         self.loaded: dict[Key, list[Key]] = {}
         self.added: dict[Key, list[Key]] = {}
+        self.asked = False
+
+    def note(self, key: Key, record: Any) -> None:
+        self.added.setdefault(self.of(record), []).append(key)
 
 
 class Changes(msgspec.Struct, Generic[R]):
@@ -55,7 +67,18 @@ class Changes(msgspec.Struct, Generic[R]):
 class Table(Generic[R]):
     """The records of one kind within a unit of work."""
 
-    __slots__ = ("added", "fresh", "indexes", "key_of", "live", "loaded", "name", "record", "removed")
+    __slots__ = (
+        "added",
+        "asked",
+        "fresh",
+        "indexes",
+        "key_of",
+        "live",
+        "loaded",
+        "name",
+        "record",
+        "removed",
+    )
 
     def __init__(self, name: str, spec: TableSpec, fresh: set[int]) -> None:
         self.name = name
@@ -67,6 +90,7 @@ class Table(Generic[R]):
         self.added: dict[Key, R] = {}
         self.removed: set[Key] = set()
         self.indexes = {name: IndexView(index) for name, index in spec.indexes.items()}
+        self.asked: list[IndexView] = []
 
     def get(self, key: Key) -> R | None:
         """The record, or None if there is none.
@@ -77,12 +101,10 @@ class Table(Generic[R]):
         record = self.live.get(key)
         if record is not None:
             return record
-        if key in self.removed:
+        row = self.loaded.get(key, _UNKNOWN)
+        if row is None or key in self.removed:
             return None
-        if key in self.loaded:
-            row = self.loaded[key]
-            if row is None:
-                return None
+        if row is not _UNKNOWN:
             record = self.live[key] = self.record(*row)
             return record
         if (key if key.__class__ is int else key[0]) in self.fresh:
@@ -108,8 +130,14 @@ class Table(Generic[R]):
         keys = view.loaded.get(value)
         if keys is None and value not in self.fresh:
             raise Missed(self.name, index, value)
+        if not view.asked:
+            view.asked = True
+            self.asked.append(view)
+            for key, record in self.added.items():
+                view.note(key, record)
         added = view.added.get(value)
-        found = [record for key in (*(keys or ()), *(added or ())) if (record := self.get(key)) is not None]
+        every = (self.get(key) for key in (*(keys or ()), *(added or ())))
+        found = [record for record in every if record is not None]
         if view.open_only:
             return [record for record in found if cast(Any, record).ended_at is None]
         return found
@@ -127,8 +155,8 @@ class Table(Generic[R]):
         key = self.key_of(record)
         self.live[key] = self.added[key] = record
         self.removed.discard(key)
-        for view in self.indexes.values():
-            view.added.setdefault(view.of(record), []).append(key)
+        for view in self.asked:
+            view.note(key, record)
         return record
 
     def remove(self, record: R) -> None:
@@ -146,20 +174,20 @@ class Table(Generic[R]):
         self.live.clear()
         self.added.clear()
         self.removed.clear()
-        for view in self.indexes.values():
+        for view in self.asked:
             view.added.clear()
+            view.asked = False
+        self.asked.clear()
 
     def changes(self) -> Changes[R]:
         """What storage must write."""
         added, loaded = self.added, self.loaded
-        inserts: list[R] = []
-        updates: list[R] = []
-        for key, record in self.live.items():
-            row = loaded.get(key)
-            if row is None:
-                inserts.append(record)
-            elif key in added or msgspec.structs.astuple(record) != row:
-                updates.append(record)
+        inserts = [record for key, record in added.items() if loaded.get(key) is None]
+        updates = [
+            record
+            for key, record in self.live.items()
+            if (row := loaded.get(key)) is not None and _astuple(record) != row
+        ]
         return Changes(inserts, updates, [key for key in self.removed if loaded.get(key) is not None])
 
 
@@ -209,7 +237,7 @@ class Unit:
 class Reads:
     """Collects what commands want loaded, stage by stage: one load per table and stage."""
 
-    __slots__ = ("finds", "graphs", "keys", "known_graphs", "unit")
+    __slots__ = ("count", "finds", "graphs", "keys", "known_graphs", "unit")
 
     def __init__(self, unit: Unit, known_graphs: Callable[[int], Any]) -> None:
         self.unit = unit
@@ -217,18 +245,33 @@ class Reads:
         self.keys: dict[str, set[Key]] = {}
         self.finds: dict[tuple[str, str], set[Key]] = {}
         self.graphs: set[int] = set()
+        self.count = 0
+        """How often something was wanted: by it one sees whether a command is content."""
 
     def get(self, table: Table[R], key: Key) -> R | None:
         """The record if it is known and exists; if it is not known yet, it is noted for loading."""
-        if table.known(key):
+        record = table.live.get(key)
+        if record is not None:
+            return record
+        if key in table.loaded or table.known(key):
             return table.get(key)
+        self.count += 1
         self.keys.setdefault(table.name, set()).add(key)
         return None
+
+    def get_all(self, table: Table[Any], keys: list[Key]) -> None:
+        """Note those of the keys that are not known yet."""
+        loaded = table.loaded
+        missing = [key for key in keys if key not in loaded and not table.known(key)]
+        if missing:
+            self.count += 1
+            self.keys.setdefault(table.name, set()).update(missing)
 
     def find(self, table: Table[R], index: str, value: Key) -> list[R]:
         """Like `get`, for a look-up."""
         if table.found(index, value):
             return table.find(index, value)
+        self.count += 1
         self.finds.setdefault((table.name, index), set()).add(value)
         return []
 
@@ -236,6 +279,7 @@ class Reads:
         """The compiled process if it is at hand; otherwise it is noted for loading."""
         graph = self.known_graphs(definition_key)
         if graph is None:
+            self.count += 1
             self.graphs.add(definition_key)
         return graph
 

@@ -35,14 +35,22 @@ def encode(value: Any) -> str:
 
 
 def chain_of(run: Run, element: ElementInstance) -> Chain:
-    """The scopes an element sees: its own, those around it, the instance's."""
+    """The scopes an element sees: its own, those around it (where they have variables), the instance's."""
+    outer = outer_chain(run, element)
+    return (element.key, *outer) if element.locals else outer
+
+
+def outer_chain(run: Run, element: ElementInstance) -> Chain:
+    """The scopes around an element that have variables, and the instance's."""
     scope_key, instance_key = element.scope_key, element.instance_key
     if scope_key == instance_key:
-        return (element.key, instance_key)
-    keys = [element.key]
+        return (instance_key,)
+    keys = []
     while scope_key != instance_key:
-        keys.append(scope_key)
-        scope_key = run.element(scope_key).scope_key
+        scope = run.element(scope_key)
+        if scope.locals:
+            keys.append(scope_key)
+        scope_key = scope.scope_key
     return (*keys, instance_key)
 
 
@@ -155,7 +163,12 @@ def _kind(value: Any) -> str:
 def set_local(run: Run, scope_key: int, root_key: int, name: str, raw: str) -> None:
     """Write a variable of exactly this scope, keeping the value it replaces as history."""
     table = run.unit.variables
-    variable = table.get((scope_key, name))
+    element = run.unit.elements.live.get(scope_key)
+    if element is None or element.locals:
+        variable = table.get((scope_key, name))
+    else:
+        variable = None
+        element.locals = 1
     if variable is None:
         table.add(Variable(scope_key, name, root_key, raw, run.now))
     elif variable.value != raw:
@@ -194,6 +207,11 @@ def local_values(run: Run, scope_key: int) -> dict[str, str]:
     return {v.name: v.value for v in run.unit.variables.find("scope", scope_key)}
 
 
+def own_values(run: Run, element: ElementInstance) -> dict[str, str]:
+    """The local variables of an element."""
+    return local_values(run, element.key) if element.locals else {}
+
+
 def visible(run: Run, chain: Chain) -> dict[str, str]:
     """All variables an element sees; inner scopes hide outer ones."""
     values: dict[str, str] = {}
@@ -204,17 +222,21 @@ def visible(run: Run, chain: Chain) -> dict[str, str]:
 
 def apply_inputs(run: Run, element: ElementInstance, node: Node) -> None:
     """Input mappings: each creates a local variable; later ones see earlier ones."""
-    chain = chain_of(run, element)
+    chain = (element.key, *outer_chain(run, element))
     for mapping in node.inputs:
         raw = _mapped(run, mapping, chain, element.key)
         set_local(run, element.key, element.root_key, mapping.target, raw)
 
 
 def apply_outputs(run: Run, element: ElementInstance, node: Node) -> None:
-    """Output mappings: evaluated on the element's scope, written from the scope around it."""
+    """Output mappings: evaluated on the element's scope, written from the scope around it.
+
+    A multi-instance child writes from its own: so they can make the variable that is collected.
+    """
     chain = chain_of(run, element)
+    outer = chain if element.loop_counter else outer_chain(run, element)
     for mapping in node.outputs:
-        holder = next((k for k in chain[1:] if run.unit.variables.get((k, mapping.target))), chain[-1])
+        holder = next((k for k in outer if run.unit.variables.get((k, mapping.target))), outer[-1])
         raw = _mapped(run, mapping, chain, holder)
         set_local(run, holder, element.root_key, mapping.target, raw)
 

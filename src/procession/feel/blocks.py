@@ -30,9 +30,10 @@ class BlockParser(TokenReader, ABC):
             while not self.accept("}"):
                 if entries:
                     self.expect(",")
+                token = self.token
                 key = self._key()
                 if key in entries:
-                    self.fail(f"the entry {key!r} is given twice, before")
+                    self.refuse(f"the entry {key!r} is given twice", token)
                 self.expect(":")
                 entries[key] = self.expression()
                 self._learn(key, table, self._fields)

@@ -162,13 +162,14 @@ class _Parser(BlockParser):
             if name is not None:
                 self.advance()
                 if name in names:
-                    self.fail(f"the argument {name!r} is given twice", token)
+                    self.refuse(f"the argument {name!r} is given twice", token)
                 names.append(name)
             return self.expression()
 
+        opening = self.token
         arguments = self._items(")", argument)
         if len(names) not in (0, len(arguments)):
-            self.fail("arguments are either all named or all positional, before")
+            self.refuse("arguments are either all named or all positional", opening)
         return nodes.Call(function=left, arguments=arguments, names=tuple(names), position=left.position)
 
     def _items(self, end: str, item: Callable[[], Node]) -> tuple[Node, ...]:
@@ -225,11 +226,8 @@ class _Parser(BlockParser):
         position = self.advance().start
         return nodes.Negation(operand=self.expression(_NEGATE), position=position)
 
-    def _comparison(self) -> Node:
-        """A comparison where a value is expected: an endless range (DMN 1.5, `(> 5)`)."""
-        return self._test()
-
     def _parenthesis(self) -> Node:
+        """A grouped expression, an open range, or a comparison that is an endless range: `(> 5)`."""
         position = self.advance().start
         if self.at_symbol(*_COMPARISONS):
             node = self._test()
@@ -331,7 +329,6 @@ _PREFIX_SYMBOLS: dict[str, Callable[[_Parser], Node]] = {
     "[": _Parser._bracket,
     "]": _Parser._reversed_bracket,
     "{": _Parser.context_block,
-    **dict.fromkeys(_COMPARISONS, _Parser._comparison),
 }
 _PREFIX: dict[TokenKind, Callable[[_Parser], Node]] = {
     TokenKind.NUMBER: _Parser._number,

@@ -97,8 +97,12 @@ class TokenReader:
         """Refuse the text at a token (default: the next one)."""
         token = token or self.token
         found = "the end" if token.kind is TokenKind.END else repr(self._text[token.start : token.end][:40])
+        self.refuse(f"{message}, found {found}", token)
+
+    def refuse(self, message: str, token: Token) -> NoReturn:
+        """Refuse the text at a token, for a reason that is not the token itself."""
         raise ExpressionInvalid(
-            f"{message}, found {found} (at character {token.start})", text=self._text, position=token.start
+            f"{message} (at character {token.start})", text=self._text, position=token.start
         )
 
     @contextmanager
@@ -106,7 +110,7 @@ class TokenReader:
         """Count a level of nesting, so that hostile texts cannot exhaust the stack."""
         self._nesting += 1
         if self._nesting > MAX_NESTING:
-            self.fail(f"the expression is nested more than {MAX_NESTING} levels deep")
+            self.refuse(f"the expression is nested more than {MAX_NESTING} levels deep", self.token)
         yield
         self._nesting -= 1
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import sqlalchemy as sa
 
-from procession.engine import Reads, Unit
+from procession.engine import Reads, Target, Unit
 from procession.engine.records import CommandRow, Definition, Job
 
 
@@ -37,15 +37,19 @@ class Transaction(ABC):
     clock: Clock
 
     @abstractmethod
-    def lock(self, roots: Collection[int]) -> set[int]:
-        """Take the locks of root process instances; answers those obtained without waiting.
+    def lock(self, targets: Collection[Target]) -> set[Target]:
+        """Lock the root process instances of these records, as far as that goes without waiting.
 
-        Work of the other roots must be left for a later transaction.
+        Answers the targets whose root is locked now, and those that do not exist (any more). Work on
+        the others must be left for a later transaction. Called once, before anything is loaded.
         """
 
     @abstractmethod
     def load(self, reads: Reads) -> None:
         """Load everything `reads` names into its unit, one query per table and look-up.
+
+        A look-up by correlation key or start key also locks that key until the transaction ends;
+        keys are locked sorted, after all roots.
 
         Element instances come with all element instances around them. Afterwards the unit knows of
         each named record whether it exists.

@@ -79,7 +79,6 @@ _search_index("ix_element_instance_instance", _element.instance_key)
 _search_index(
     "ix_process_instance_running", _instance.tenant, _instance.process_id, where=_instance.ended_at.is_(None)
 )
-_search_index("ix_process_instance_ended", _instance.ended_at, where=_instance.ended_at.is_not(None))
 _search_index(
     "ix_process_instance_business_key", _instance.business_key, where=_instance.business_key.is_not(None)
 )

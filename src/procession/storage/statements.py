@@ -1,10 +1,19 @@
-"""The hot statements, compiled once from the tables: plain SQL, run with tuples on the driver."""
+"""The hot statements, compiled once from the tables: plain SQL, run with tuples on the driver.
+
+Each step of a statement gives the interpreter lock away and takes it back, and another thread may
+come between. So rows are read as one JSON text, and written in blocks.
+"""
 
 from __future__ import annotations
+
+import typing
 
 import msgspec
 
 from procession.engine.tables import TABLES, Index, TableSpec
+
+BLOCK = 25
+"""Rows that one statement writes."""
 
 
 class Statements(msgspec.Struct, frozen=True):
@@ -13,8 +22,14 @@ class Statements(msgspec.Struct, frozen=True):
     width: int
     columns: str
     insert: str
+    insert_block: str
+    """Inserts `BLOCK` rows; parameters are theirs, one row after the other."""
     update: str | None
-    """Sets all columns but the key; parameters are those columns, then the key."""
+    """Sets the columns that change; parameters are those columns, then the key."""
+    update_block: str
+    """Likewise for `BLOCK` rows."""
+    is_text: bool
+    """Rows are answered as one JSON array; otherwise (binary columns) as rows."""
     delete: str
     by_key: str
     """One parameter: a JSON array of keys (of arrays, where the key has several columns)."""
@@ -24,19 +39,46 @@ class Statements(msgspec.Struct, frozen=True):
 
 def compile_statements(name: str, spec: TableSpec) -> Statements:
     fields = spec.record.__struct_fields__
-    rest = [field for field in fields if field not in spec.key]
     where = " AND ".join(f"{field}=?" for field in spec.key)
+    insert = f"INSERT INTO {name} ({','.join(fields)}) VALUES "
+    row = f"({','.join('?' * len(fields))})"
     columns = ",".join(f"t.{field}" for field in fields)
-    assignments = ",".join(f"{field}=?" for field in rest)
+    assignments = ",".join(f"{field}=?" for field in spec.changes)
     return Statements(
         width=len(fields),
         columns=columns,
-        insert=f"INSERT INTO {name} ({','.join(fields)}) VALUES ({','.join('?' * len(fields))})",
-        update=f"UPDATE {name} SET {assignments} WHERE {where}" if rest else None,
+        insert=insert + row,
+        insert_block=insert + ",".join([row] * BLOCK),
+        update=f"UPDATE {name} SET {assignments} WHERE {where}" if spec.changes else None,
+        update_block=_update_block(name, spec),
+        is_text=_is_text(spec),
         delete=f"DELETE FROM {name} WHERE {where}",
-        by_key=_select(name, columns, spec.key),
-        by_index={key: _find(name, columns, index, spec) for key, index in spec.indexes.items()},
+        by_key=_answer(_select(name, columns, spec.key), spec),
+        by_index={
+            key: _answer(_find(name, columns, index, spec), spec) for key, index in spec.indexes.items()
+        },
     )
+
+
+def _is_text(spec: TableSpec) -> bool:
+    hints = typing.get_type_hints(spec.record).values()
+    return not any(hint is bytes or bytes in typing.get_args(hint) for hint in hints)
+
+
+def _answer(statement: str, spec: TableSpec) -> str:
+    if not _is_text(spec):
+        return statement
+    fields = ",".join(spec.record.__struct_fields__)
+    return f"SELECT json_group_array(json_array({fields})) FROM ({statement})"
+
+
+def _update_block(name: str, spec: TableSpec) -> str:
+    fields = (*spec.changes, *spec.key)
+    row = f"({','.join('?' * len(fields))})"
+    values = f"WITH v({','.join(f'v_{field}' for field in fields)}) AS (VALUES {','.join([row] * BLOCK)})"
+    assignments = ",".join(f"{field}=v.v_{field}" for field in spec.changes)
+    match = " AND ".join(f"{name}.{field}=v.v_{field}" for field in spec.key)
+    return f"{values} UPDATE {name} SET {assignments} FROM v WHERE {match}"
 
 
 def _select(name: str, columns: str, fields: tuple[str, ...]) -> str:
@@ -56,12 +98,3 @@ def _find(name: str, columns: str, index: Index, spec: TableSpec) -> str:
 
 
 STATEMENTS = {name: compile_statements(name, spec) for name, spec in TABLES.items()}
-
-_element = STATEMENTS["element_instance"]
-ELEMENTS_WITH_SCOPES = (
-    "WITH RECURSIVE around(key) AS (SELECT value FROM json_each(?1) UNION "
-    "SELECT e.scope_key FROM around JOIN element_instance e ON e.key=around.key "
-    "WHERE e.scope_key<>e.instance_key) "
-    f"SELECT {_element.columns} FROM around JOIN element_instance t ON t.key=around.key"
-)
-"""Element instances by key, with all element instances around each."""

@@ -96,7 +96,7 @@ def _failed(message: str) -> Stuck:
 def _handed_in(run: Run, element: ElementInstance, spec: CalledElement) -> dict[str, str]:
     if spec.propagate_parent:
         return variables.visible(run, variables.chain_of(run, element))
-    return variables.local_values(run, element.key)
+    return variables.own_values(run, element)
 
 
 register(CallActivity(), Kind.CALL_ACTIVITY)

@@ -21,7 +21,7 @@ class ErrorEnd(Behaviour):
         if node.error_code is None:
             raise LookupError(f"error end event {node.id!r} has no code")
         code = variables.text(run, node.error_code, variables.chain_of(run, element), "the error code")
-        if not throw_error(run, element, code, variables.local_values(run, element.key)):
+        if not throw_error(run, element, code, variables.own_values(run, element)):
             raise Stuck(
                 IncidentType.UNHANDLED_ERROR_EVENT.value,
                 f"nobody catches error {code!r}; add an error boundary event, or change the data and resolve",

@@ -172,7 +172,7 @@ class MultiInstance(Behaviour):
                 if item.position > 0:
                     values[item.position - 1] = item.value
             collected = {self.loop.spec.output_collection: f"[{','.join(values)}]"}
-            variables.propagate(run, variables.chain_of(run, body)[1:], body.root_key, collected)
+            variables.propagate(run, variables.outer_chain(run, body), body.root_key, collected)
         for item in items:
             run.unit.items.remove(item)
         lifecycle.finish(run, body, node, self.inner.choose(run, body, node))

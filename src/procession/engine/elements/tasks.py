@@ -7,7 +7,7 @@ from procession.engine.behaviour import Behaviour, register
 from procession.engine.elements.jobs import JobWork
 from procession.engine.graph import Node
 from procession.engine.records import ElementInstance
-from procession.engine.run import Run
+from procession.engine.run import Run, Scope
 from procession.model import Kind
 
 
@@ -15,6 +15,12 @@ class PassThrough(Behaviour):
     """Nothing to do: undefined and manual tasks complete at once (Zeebe behaviour)."""
 
     waits = False
+
+    def arrive(self, run: Run, scope: Scope, node: Node, flow_id: str | None) -> None:
+        if node.is_plain:
+            lifecycle.pass_through(run, scope, node, flow_id)
+        else:
+            super().arrive(run, scope, node, flow_id)
 
     def activate(self, run: Run, element: ElementInstance, node: Node) -> None:
         lifecycle.leave(run, element, node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procession.engine import commands as c
 from procession.engine.handlers.jobs import reopen
-from procession.engine.handling import Handler, handles, want_element
+from procession.engine.handling import Handler, Target, handles, want_element
 from procession.engine.records import (
     ACTIVATING,
     DEFAULT_TENANT,
@@ -18,6 +18,9 @@ from procession.errors import InvalidInput, NotFound
 
 
 class Resolve(Handler[c.ResolveIncident]):
+    def target(self, command: c.ResolveIncident) -> Target:
+        return ("incident", command.key)
+
     def reads(self, command: c.ResolveIncident, want: Reads) -> None:
         incident = want.get(want.unit.incidents, command.key)
         if incident is None or incident.ended_at is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from procession.engine import commands as c
 from procession.engine import variables
 from procession.engine.graph import Node
-from procession.engine.handling import Handler, handles
+from procession.engine.handling import Handler, Target, handles
 from procession.engine.records import (
     ACTIVATED,
     COMPLETED,
@@ -21,14 +21,15 @@ from procession.errors import NotFound, WrongState
 
 
 class Start(Handler[c.StartInstance]):
-    def reads(self, command: c.StartInstance, want: Reads) -> None:
+    def reads(self, command: c.StartInstance, want: Reads) -> bool:
         definition = _wanted(command, want)
         if definition is None:
-            return
+            return False
         want.graph(definition.key)
         if command.idempotency_key is not None:
             identity = (command.tenant, definition.process_id, command.idempotency_key)
             want.find(want.unit.instances, "idempotency", identity)
+        return True
 
     def execute(self, command: c.StartInstance, run: Run) -> c.Started:
         definition = _chosen(command, run)
@@ -126,6 +127,9 @@ def begin(
 
 
 class Cancel(Handler[c.CancelInstance]):
+    def target(self, command: c.CancelInstance) -> Target:
+        return ("process_instance", command.key)
+
     def reads(self, command: c.CancelInstance, want: Reads) -> None:
         if want.get(want.unit.instances, command.key) is not None:
             want.find(want.unit.elements, "children", command.key)
@@ -146,6 +150,9 @@ class Cancel(Handler[c.CancelInstance]):
 
 
 class SetVariables(Handler[c.SetVariables]):
+    def target(self, command: c.SetVariables) -> Target:
+        return ("element_instance", command.key)
+
     def reads(self, command: c.SetVariables, want: Reads) -> None:
         unit = want.unit
         instance = want.get(unit.instances, command.key)
@@ -165,8 +172,11 @@ class SetVariables(Handler[c.SetVariables]):
 
     def execute(self, command: c.SetVariables, run: Run) -> None:
         chain, root_key = _running_scope(command.key, run)
-        chain = chain[:1] if command.local else chain
-        variables.propagate(run, chain, root_key, command.variables)
+        if command.local:
+            for name, raw in command.variables.items():
+                variables.set_local(run, command.key, root_key, name, raw)
+        else:
+            variables.propagate(run, chain, root_key, command.variables)
 
 
 def _running_scope(key: int, run: Run) -> tuple[variables.Chain, int]:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from procession.engine import commands as c
 from procession.engine import incidents, lifecycle, variables
-from procession.engine.handling import Handler, handles, want_element
+from procession.engine.handling import Handler, Target, handles, want_element
 from procession.engine.incidents import MESSAGE_LIMIT
 from procession.engine.records import ACTIVATED, ElementInstance, IncidentType, Job, JobState
 from procession.engine.run import Run
@@ -21,10 +21,14 @@ OPEN = (JobState.ACTIVATABLE.value, JobState.ACTIVATED.value)
 class Answer(Handler[J]):
     """What the three answers of a worker have in common."""
 
-    def reads(self, command: J, want: Reads) -> None:
+    def target(self, command: J) -> Target:
+        return ("job", command.key)
+
+    def reads(self, command: J, want: Reads) -> bool:
         job = want.get(want.unit.jobs, command.key)
-        if job is not None and job.ended_at is None:
-            want_element(want, job.element_key, command.variables)
+        if job is None or job.ended_at is not None:
+            return False
+        return want_element(want, job.element_key, command.variables) is not None
 
     def claim(self, command: J, run: Run) -> tuple[Job, ElementInstance]:
         """The job and its element, if this answer may be given.
@@ -41,7 +45,7 @@ class Answer(Handler[J]):
             )
         if command.lease is not None and command.lease != job.lease:
             raise WrongState(
-                f"job {job.key} is leased again (lease {job.lease}, not {command.lease}): this answer is late",
+                f"job {job.key} is leased again (lease {job.lease}, not {command.lease}): too late",
                 key=job.key,
             )
         element = run.element(job.element_key)
@@ -127,6 +131,9 @@ class Throw(Answer[c.ThrowError]):
 
 
 class Release(Handler[c.ReleaseJob]):
+    def target(self, command: c.ReleaseJob) -> Target:
+        return ("job", command.key)
+
     def reads(self, command: c.ReleaseJob, want: Reads) -> None:
         want.get(want.unit.jobs, command.key)
 
@@ -138,6 +145,9 @@ class Release(Handler[c.ReleaseJob]):
 
 
 class Update(Handler[c.UpdateJob]):
+    def target(self, command: c.UpdateJob) -> Target:
+        return ("job", command.key)
+
     def reads(self, command: c.UpdateJob, want: Reads) -> None:
         want.get(want.unit.jobs, command.key)
 

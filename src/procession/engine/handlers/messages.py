@@ -11,7 +11,7 @@ import msgspec
 from procession.engine import commands as c
 from procession.engine.behaviour import Trigger
 from procession.engine.handlers.instances import begin
-from procession.engine.handling import Handler, handles, want_element
+from procession.engine.handling import Handler, Target, handles, want_element
 from procession.engine.records import (
     ACTIVATED,
     Correlation,
@@ -138,6 +138,9 @@ def _buffer(command: c.PublishMessage, key: int, expires_at: int, reached: list[
 
 
 class Correlate(Handler[c.CorrelateMessage]):
+    def target(self, command: c.CorrelateMessage) -> Target:
+        return ("message_subscription", command.subscription_key)
+
     def reads(self, command: c.CorrelateMessage, want: Reads) -> None:
         unit = want.unit
         subscription = want.get(unit.subscriptions, command.subscription_key)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from procession.engine import commands as c
 from procession.engine import schedule
 from procession.engine.behaviour import Trigger
-from procession.engine.handling import Handler, handles, want_element
+from procession.engine.handling import Handler, Target, handles, want_element
 from procession.engine.records import ACTIVATED, COMPLETING, Timer
 from procession.engine.run import Run
 from procession.engine.unit import Reads
 
 
 class Fire(Handler[c.TriggerTimer]):
+    def target(self, command: c.TriggerTimer) -> Target:
+        return ("timer", command.key)
+
     def reads(self, command: c.TriggerTimer, want: Reads) -> None:
         timer = want.get(want.unit.timers, command.key)
         if timer is not None:

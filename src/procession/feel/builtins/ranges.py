@@ -166,9 +166,9 @@ def overlaps_before(first: Range, second: Range) -> _Answer:
 
 @builtin("overlaps after", "range1: range, range2: range")
 def overlaps_after(first: Range, second: Range) -> _Answer:
-    """Whether they overlap, and the first starts no earlier and ends after the second."""
-    ends = _not(_ends_no_earlier(second, first))
-    return conjunction(conjunction(overlaps(first, second), ends), _starts_no_later(second, first))
+    """Whether they overlap, and the first starts after the second and ends no earlier."""
+    starts = _not(_starts_no_later(first, second))
+    return conjunction(conjunction(overlaps(first, second), starts), _ends_no_earlier(first, second))
 
 
 @builtin("includes", "range: any, point: any")

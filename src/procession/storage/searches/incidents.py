@@ -31,7 +31,8 @@ _QUERY = (
     )
     # Incidents of commands that reached no instance must be seen too.
     .outerjoin_from(_incidents, _instances, _instance.key == _incident.instance_key)
-    .order_by(_incident.key.desc())
+    # Nodes take keys in blocks, so time goes before the key.
+    .order_by(_incident.created_at.desc(), _incident.key.desc())
 )
 
 
@@ -43,7 +44,7 @@ def incidents(
     include_resolved: bool = False,
     limit: int = 100,
 ) -> list[IncidentInfo]:
-    """Incidents that match all that is given, newest (highest key) first; open ones only by default."""
+    """Incidents that match all that is given, newest first; open ones only by default."""
     with reading(engine) as connection:
         return find_incidents(
             connection,

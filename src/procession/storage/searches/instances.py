@@ -46,7 +46,7 @@ def instances(
     limit: int = 100,
     after_key: int | None = None,
 ) -> list[InstanceInfo]:
-    """Process instances that match all that is given, newest (highest key) first, called ones included.
+    """Process instances that match all that is given, highest key first, called ones included.
 
     The next page starts after the last key of this one: pass it as `after_key`.
     """

@@ -16,7 +16,7 @@ from procession.storage.searches.values import InstanceStatus
 from procession.storage.sqlite.faults import translated
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = int((datetime.max.replace(tzinfo=UTC) - _EPOCH) / timedelta(milliseconds=1))
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _ENDED = {COMPLETED: InstanceStatus.COMPLETED, TERMINATED: InstanceStatus.TERMINATED}
 
 
@@ -54,5 +54,5 @@ def status_of(state: int) -> InstanceStatus:
 def now(connection: sa.Connection) -> int:
     """The time of the nodes of this database, in epoch milliseconds."""
     query = sa.select(engine_state.c.last_now, engine_state.c.clock_offset)
-    last_now, offset = connection.execute(query).one()._tuple()
-    return int(max(time.time_ns() // 1_000_000 + offset, last_now))
+    row = connection.execute(query).one()
+    return int(max(time.time_ns() // 1_000_000 + row.clock_offset, row.last_now))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from procession.engine import Reads, Table, Unit
-from procession.engine.records import CommandRow, Definition, Job
+from procession.engine import Reads, Table, Target, Unit
+from procession.engine.records import CommandRow, Definition, ElementInstance, Job
 from procession.engine.tables import TABLES
 from procession.storage.port import Clock, Transaction
-from procession.storage.statements import ELEMENTS_WITH_SCOPES, STATEMENTS
+from procession.storage.statements import BLOCK, STATEMENTS
 
 _json = msgspec.json.Encoder().encode
+_rows = msgspec.json.Decoder(list[tuple]).decode  # type: ignore[type-arg] # of anything
 _ARRAYS = msgspec.structs.astuple
 
 Row = tuple[Any, ...]
@@ -28,10 +30,11 @@ def _row_key(name: str) -> Callable[[Row], Any]:
 
 def _updater(name: str) -> Callable[[Any], Any]:
     spec = TABLES[name]
-    rest = [field for field in spec.record.__struct_fields__ if field not in spec.key]
-    return attrgetter(*rest, *spec.key)
+    return attrgetter(*spec.changes, *spec.key)
 
 
+_SCOPE = ElementInstance.__struct_fields__.index("scope_key")
+_INSTANCE = ElementInstance.__struct_fields__.index("instance_key")
 _ROW_KEYS = {name: _row_key(name) for name in TABLES}
 _UPDATERS = {name: _updater(name) for name in TABLES}
 _INDEX_WIDTHS = {
@@ -53,13 +56,20 @@ class SQLiteTransaction(Transaction):
         self.clock = clock
         self._connection = connection
         self._execute = connection.execute
+        self._changes_before = connection.total_changes
+        self._changes_before = connection.total_changes
+        self._scopes_of: set[int] = set()
+        """Element instances whose surroundings were looked at."""
 
-    def lock(self, roots: Collection[int]) -> set[int]:
-        return set(roots)
+    def lock(self, targets: Collection[Target]) -> set[Target]:
+        return set(targets)
 
     def load(self, reads: Reads) -> None:
         for name, keys in reads.keys.items():
             self._load_keys(reads.unit.by_name[name], keys)
+            for companion, field in TABLES[name].companions:
+                self._load_companions(reads.unit, name, keys, companion, field)
+        self._load_scopes(reads.unit.elements)
         for (name, index), values in reads.finds.items():
             self._load_index(reads.unit.by_name[name], index, values)
         reads.keys.clear()
@@ -67,13 +77,44 @@ class SQLiteTransaction(Transaction):
 
     def _load_keys(self, table: Table[Any], keys: Collection[Any]) -> None:
         name = table.name
-        statement = ELEMENTS_WITH_SCOPES if name == "element_instance" else STATEMENTS[name].by_key
+        statement = STATEMENTS[name].by_key
         loaded = table.loaded
         for key in keys:
             loaded.setdefault(key, None)
         key_of = _ROW_KEYS[name]
-        for row in self._execute(statement, (_json(list(keys)).decode(),)):
+        for row in self._rows(name, statement, list(keys)):
             loaded[key_of(row)] = row
+
+    def _rows(self, name: str, statement: str, values: list[Any]) -> Iterable[Row]:
+        cursor = self._execute(statement, (_json(values).decode(),))
+        if not STATEMENTS[name].is_text:
+            return cursor
+        rows: list[Row] = _rows(cursor.fetchone()[0])
+        return rows
+
+    def _load_companions(
+        self, unit: Unit, name: str, keys: Collection[Any], companion: str, field: str
+    ) -> None:
+        """What records just loaded by key name in a field comes along."""
+        loaded = unit.by_name[name].loaded
+        table = unit.by_name[companion]
+        place = TABLES[name].record.__struct_fields__.index(field)
+        named = {row[place] for key in keys if (row := loaded[key]) is not None}
+        named -= table.loaded.keys()
+        if named:
+            self._load_keys(table, named)
+
+    def _load_scopes(self, elements: Table[ElementInstance]) -> None:
+        """All element instances around those that are loaded, one level of nesting a query."""
+        loaded = elements.loaded
+        checked = self._scopes_of
+        while len(loaded) > len(checked):
+            new = [row for key, row in loaded.items() if key not in checked and row is not None]
+            checked.update(loaded)
+            around = {row[_SCOPE] for row in new if row[_SCOPE] != row[_INSTANCE]} - loaded.keys()
+            if not around:
+                return
+            self._load_keys(elements, around)
 
     def _load_index(self, table: Table[Any], index: str, values: Collection[Any]) -> None:
         view = table.indexes[index]
@@ -90,7 +131,7 @@ class SQLiteTransaction(Transaction):
         places = [fields.index(field) for field in view.spec.fields]
         found: dict[Any, list[Any]] = {value: [] for value in values}
         key_of = _ROW_KEYS[name]
-        for row in self._execute(STATEMENTS[name].by_index[index], (_json(values).decode(),)):
+        for row in self._rows(name, STATEMENTS[name].by_index[index], values):
             key = key_of(row)
             table.loaded[key] = row
             value = row[places[0]] if len(places) == 1 else tuple(row[place] for place in places)
@@ -166,10 +207,23 @@ class SQLiteTransaction(Transaction):
             if changes.updated:
                 if statements.update is None:
                     raise TypeError(f"records of {table.name} do not change")
-                many(statements.update, map(_UPDATERS[table.name], changes.updated))
+                rows = list(map(_UPDATERS[table.name], changes.updated))
+                self._in_blocks(statements.update_block, statements.update, rows)
             if changes.added:
-                many(statements.insert, map(_ARRAYS, changes.added))
+                rows = list(map(_ARRAYS, changes.added))
+                self._in_blocks(statements.insert_block, statements.insert, rows)
+
+    def _in_blocks(self, block: str, single: str, rows: list[Row]) -> None:
+        full = len(rows) - len(rows) % BLOCK
+        for at in range(0, full, BLOCK):
+            self._execute(block, tuple(chain.from_iterable(rows[at : at + BLOCK])))
+        self._connection.executemany(single, rows[full:])
 
     def commit(self) -> None:
-        self._execute("UPDATE engine_state SET last_now=?", (self.clock.now,))
+        if self._connection.total_changes == self._changes_before:
+            self._execute("ROLLBACK")  # nothing to make durable, so nothing to wait for
+            return
+        if self._connection.total_changes != self._changes_before:
+            # Without changes the file stays as it is: other nodes would take a commit for news.
+            self._execute("UPDATE engine_state SET last_now=?", (self.clock.now,))
         self._execute("COMMIT")

@@ -92,6 +92,7 @@ def _create_tables() -> None:
         sa.Column("job_key", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("incident_key", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("interrupted_by", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("locals", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("loop_counter", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("loop_total", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("loop_completed", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -285,14 +286,6 @@ def _create_tables() -> None:
         unique=False,
         sqlite_where=sa.text("business_key IS NOT NULL"),
         postgresql_where=sa.text("business_key IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_process_instance_ended",
-        "process_instance",
-        ["ended_at"],
-        unique=False,
-        sqlite_where=sa.text("ended_at IS NOT NULL"),
-        postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
     op.create_index(
         "ix_process_instance_parent_element_key",

@@ -1,0 +1,71 @@
+# One word for each thing a contributor does. Every target sets up what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+
+.PHONY: help run test check format chaos bench profile lock clean
+
+help:
+	@echo "make run      deploy the order process, run 1,000 orders through it, show what came out"
+	@echo "make test     all tests"
+	@echo "make check    lint, types, import rules, public names"
+	@echo "make format   rewrite the sources in the project's format"
+	@echo "make chaos    the long kill test"
+	@echo "make bench    Procession beside its peers, with ratios"
+	@echo "make profile  where a node's time goes"
+	@echo "make lock     pin the dependencies anew"
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Procession needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.created requirements/run.lock pyproject.toml
+	$(PIP) install --require-hashes -r requirements/run.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.lock
+	$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.lock
+	$(PIP) install --require-hashes -r requirements/bench.lock
+	@touch $@
+
+run: $(VENV)/.run
+	@$(BIN)/python -m examples.order.main $(ARGS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit/test_public_names.py
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+chaos: $(VENV)/.dev
+	$(BIN)/python -m pytest -s tests/chaos --chaos=full $(ARGS)
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+profile: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.profile_node $(ARGS)
+
+lock: $(VENV)/.dev
+	$(COMPILE) --group build -o requirements/run.lock
+	$(COMPILE) --group dev -o requirements/dev.lock
+	$(COMPILE) --group bench -o requirements/bench.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache run

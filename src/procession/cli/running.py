@@ -1,0 +1,144 @@
+"""`procession up` and `procession worker`: what runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat
+from procession.cli.output import print_json, print_text
+from procession.errors import InvalidInput, ProcessionError
+
+if TYPE_CHECKING:
+    from procession import Procession
+
+
+def up(db: Database = DEFAULT_DATABASE, format: Format = OutputFormat.TABLE) -> None:
+    """Run a node, until SIGINT or SIGTERM.
+
+    It creates the database if need be, fires timers and carries on what others have begun; it has
+    no workers. Any number of nodes, workers and commands
+    may use the same file.
+
+    \b
+    Examples:
+      procession up --db sqlite:///orders.db
+      PROCESSION_DB=sqlite:///orders.db procession up
+    """
+    from procession import Procession
+
+    asyncio.run(_serve(Procession(db), format))
+
+
+def worker(
+    target: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the Procession app is.")],
+    db: Annotated[
+        str | None,
+        typer.Option(
+            "--db", envvar="PROCESSION_DB", metavar="URL", help="Database to use in place of the app's own."
+        ),
+    ] = None,
+    format: Format = OutputFormat.TABLE,
+) -> None:
+    """Run an app's handlers, until SIGINT or SIGTERM.
+
+    The module is looked for in the current directory first. On a signal no more jobs are taken,
+    handlers get the app's grace time to finish, and other leases are given back.
+
+    \b
+    Examples:
+      procession worker orders:app
+      procession worker shop.workers:app --db sqlite:///orders.db
+    """
+    app = _load(target)
+    if db is not None:
+        app.url = db
+    asyncio.run(_serve(app, format))
+
+
+async def _serve(app: Procession, format: OutputFormat) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with app:
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: the collector need not look at it again
+        _announce(app, format)
+        await stop.wait()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)  # a second signal ends it at once
+        _say("Stopping ...", format)
+    _say("Stopped.", format)
+
+
+def _announce(app: Procession, format: OutputFormat) -> None:
+    from procession import __version__
+    from procession.storage.searches import database_file
+
+    url = f"sqlite:///{database_file(app.url)}"  # in full, for those who connect from elsewhere
+    if format is OutputFormat.JSON:
+        print_json({"version": __version__, "database": url, "tasks": list(app.tasks), "pid": os.getpid()})
+    else:
+        work = (
+            f"Handles:  {', '.join(app.tasks)}"
+            if app.tasks
+            else "Handles:  no jobs (see `procession worker`)"
+        )
+        print_text(
+            f"Procession {__version__} runs, process {os.getpid()}. Stop it with Ctrl-C.",
+            f"Database: {url}",
+            work,
+            f'Connect:  Procession("{url}") in Python, or `procession status --db {url}`',
+        )
+    sys.stdout.flush()
+
+
+def _say(text: str, format: OutputFormat) -> None:
+    if format is OutputFormat.TABLE:
+        print_text(text)
+        sys.stdout.flush()
+
+
+def _load(target: str) -> Procession:
+    """Import the app named `module:attribute`.
+
+    Raises:
+        InvalidInput: there is no such module or attribute, or it is no app.
+        ProcessionError: importing it failed.
+    """
+    from procession import Procession
+
+    name, _, attribute = target.partition(":")
+    if not name or not attribute:
+        raise InvalidInput(f"{target!r} names no app; write MODULE:APP, for example orders:app")
+    sys.path.insert(0, os.getcwd())
+    module = _import(name)
+    app = getattr(module, attribute, None)
+    if not isinstance(app, Procession):
+        found = "has no" if app is None else f"is a {type(app).__name__} at"
+        raise InvalidInput(f"module {name!r} {found} {attribute!r}; it must be a Procession app")
+    return app
+
+
+def _import(name: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise InvalidInput(
+                f"there is no module {name!r} in {os.getcwd()} or where Python looks for modules"
+            ) from error
+        raise ProcessionError(f"module {name!r} cannot be imported: {error}") from error
+    except Exception as error:
+        raise ProcessionError(
+            f"module {name!r} cannot be imported: {type(error).__name__}: {error} "
+            "(run `procession --debug worker ...` to see where)"
+        ) from error

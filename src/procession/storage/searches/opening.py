@@ -1,0 +1,79 @@
+"""Opening a database for searches only: nothing is created, upgraded or locked."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from procession.errors import InvalidInput, SchemaMismatch, StorageError
+from procession.storage.schema import VERSION, schema_info
+from procession.storage.searches.reading import reading
+
+_PREFIX = "sqlite:///"
+
+
+def database_file(url: str) -> Path:
+    """The file of a database URL (`sqlite:///relative.db`, `sqlite:////absolute.db`); it need not exist.
+
+    Raises:
+        InvalidInput: the URL names no file.
+    """
+    if not url.startswith(_PREFIX) or url == _PREFIX or ":memory:" in url:
+        raise InvalidInput(
+            f"database URL {url!r} is not understood; write sqlite:///orders.db for a file in this folder, "
+            "or sqlite:////var/lib/orders.db for a full path"
+        )
+    return Path(url.removeprefix(_PREFIX)).absolute()
+
+
+def existing_file(url: str) -> Path:
+    """Like `database_file`, for one that must be there.
+
+    Raises:
+        InvalidInput: the URL names no file.
+        StorageError: there is no such file.
+    """
+    file = database_file(url)
+    if not file.is_file():
+        raise StorageError(
+            f"there is no database {file}; check the URL, or make it with `procession deploy FILE --db {url}`"
+        )
+    return file
+
+
+def open_reader(url: str) -> sa.Engine:
+    """An engine for the searches here; dispose of it when done.
+
+    Raises:
+        InvalidInput: the URL is not understood.
+        SchemaMismatch: the database is none of Procession's, or of a newer one.
+        StorageError: it does not exist, or cannot be read.
+    """
+    file = existing_file(url)
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(file)),
+        creator=lambda: sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True),
+    )
+    try:
+        _check_schema(engine, file)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _check_schema(engine: sa.Engine, file: Path) -> None:
+    with reading(engine) as connection:
+        if not sa.inspect(connection).has_table(schema_info.name):
+            raise SchemaMismatch(
+                f"database {file} has no tables of Procession; name another, or deploy to this one first"
+            )
+        query = sa.select(schema_info.c.version, schema_info.c.readable_since)
+        found = connection.execute(query).one()
+    if found.readable_since > VERSION:
+        raise SchemaMismatch(
+            f"database {file} has schema {found.version}, which needs a Procession that knows schema "
+            f"{found.readable_since}; this one knows {VERSION}: install the newer version"
+        )

@@ -1,0 +1,49 @@
+"""Every command explains itself."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from procession import __version__
+from procession.cli.program import app
+from tests.acceptance.cli.conftest import Shell
+
+COMMANDS = [
+    "up",
+    "deploy",
+    "start",
+    "publish",
+    "worker",
+    "status",
+    "version",
+    "instance list",
+    "instance show",
+    "instance cancel",
+    "incident list",
+    "incident resolve",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example_the_options_and_the_exit_codes(command: str) -> None:
+    answer = CliRunner().invoke(app, [*command.split(), "--help"])
+
+    assert answer.exit_code == 0
+    assert f"procession {command}" in answer.output.split("Example", 1)[1]
+    assert "--db URL" in answer.output
+    assert "--format" in answer.output
+    assert "Exit codes: 0 done" in answer.output
+
+
+def test_help_lists_every_command(shell: Shell) -> None:
+    answer = shell.run("--help")
+
+    assert answer.code == 0
+    for command in COMMANDS:
+        assert f"\n  {command.split()[0]} " in answer.out
+
+
+def test_the_version_is_that_of_the_package(shell: Shell) -> None:
+    assert shell.ask("version")["version"] == __version__
+    assert f"Procession {__version__}" in shell.run("version").out

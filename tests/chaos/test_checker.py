@@ -1,0 +1,239 @@
+"""The checker sees what is wrong: a sound database is damaged in one place at a time."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from .checker import check
+from .drawing import read_drawing
+from .history import read_history
+from .journal import Journal, read_journal
+from .orchestrator import Outcome, Plan, run
+from .roles import STORY
+
+INSTANCES = 20
+SEED = 1
+"""With these, every element of the story is visited."""
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A story that ran to its end, with nobody killed."""
+    folder = tmp_path_factory.mktemp("sound")
+    plan = Plan(seed=SEED, kills=0, instances=INSTANCES, mean_pause=0, settle_seconds=60)
+    return run(folder, plan)
+
+
+@pytest.fixture
+def copy(sound: Outcome, tmp_path: Path) -> Path:
+    """A copy of its database that may be damaged."""
+    copied = tmp_path / "damaged.db"
+    source, target = sqlite3.connect(sound.database), sqlite3.connect(copied)
+    source.backup(target)
+    source.close()
+    target.close()
+    return copied
+
+
+def damage(database: Path, statements: str) -> None:
+    connection = sqlite3.connect(database)
+    before = connection.total_changes
+    connection.executescript(statements)
+    assert connection.total_changes > before, "the damage met no row"
+    connection.close()
+
+
+def twin(table: str, where: str) -> str:
+    """SQL that adds a copy of one row under a key of its own."""
+    return (
+        f"CREATE TEMP TABLE twin AS SELECT * FROM {table} WHERE {where} LIMIT 1;"
+        f"UPDATE twin SET key=key+1000000000; INSERT INTO {table} SELECT * FROM twin;"
+    )
+
+
+def one(element_id: str) -> str:
+    return f"key=(SELECT min(key) FROM element_instance WHERE element_id='{element_id}')"
+
+
+_ROOT = "(SELECT min(key) FROM process_instance WHERE process_id='voyage')"
+_DAMAGES = {
+    "an instance is gone": (f"DELETE FROM process_instance WHERE key={_ROOT}", "was acknowledged as"),
+    "an instance nobody started": (
+        "CREATE TEMP TABLE twin AS SELECT * FROM process_instance WHERE process_id='voyage' LIMIT 1;"
+        "UPDATE twin SET key=key+1000000000, idempotency_key='other';"
+        "INSERT INTO process_instance SELECT * FROM twin;",
+        "nobody started other",
+    ),
+    "an instance runs on": (
+        f"UPDATE process_instance SET state=1, ended_at=NULL WHERE key={_ROOT}",
+        "has not ended",
+    ),
+    "an instance was terminated": (
+        f"UPDATE process_instance SET state=5 WHERE key={_ROOT}",
+        "was cancelled by nobody",
+    ),
+    "an element is gone": (f"DELETE FROM element_instance WHERE {one('Note')}", "Start_Note"),
+    "a join is gone": (f"DELETE FROM element_instance WHERE {one('Join')}", "tokens left by"),
+    "an end inside a sub-process is gone": (
+        f"DELETE FROM element_instance WHERE {one('SubEnd')}",
+        "SubJoin_SubEnd",
+    ),
+    "a merge is gone": (f"DELETE FROM element_instance WHERE {one('Merge')}", "Merge_Join"),
+    "an element ran twice": (twin("element_instance", one("Work")), "Fork_Work"),
+    "a start event ran twice": (twin("element_instance", one("SubStart")), "SubStart started 2 times"),
+    "a merge went on twice": (twin("element_instance", one("Merge")), "merged 2 times"),
+    "a loop child is gone": (
+        "DELETE FROM element_instance WHERE element_id='Many' AND loop_counter=2",
+        "children [1, 3] of 3",
+    ),
+    "a loop child ran twice": (
+        twin("element_instance", "element_id='Many' AND loop_counter=2"),
+        "children [1, 2, 2, 3] of 3",
+    ),
+    "an element has not ended": (
+        f"UPDATE element_instance SET state=1, ended_at=NULL WHERE {one('Note')}",
+        "Note has not ended",
+    ),
+    "an element was terminated": (
+        f"UPDATE element_instance SET state=5 WHERE {one('Note')}",
+        "terminated by nobody",
+    ),
+    "an element began too soon": (
+        f"UPDATE element_instance SET started_at=started_at-1000 WHERE {one('Which')}",
+        "began before Work had completed",
+    ),
+    "a token took the other flow": (
+        f"UPDATE element_instance SET flow_id='Which_ScriptJob' WHERE {one('Script')}",
+        "does not lead there",
+    ),
+    "a choice was wrong": (
+        "UPDATE element_instance SET element_id='ScriptJob', flow_id='Which_ScriptJob' "
+        f"WHERE {one('Script')}",
+        "Which_Script,",
+    ),
+    "a boundary event is gone": (
+        f"DELETE FROM element_instance WHERE {one('Sunk')}",
+        "interrupted by an event that is not there",
+    ),
+    "a boundary event interrupted nobody": (
+        twin("element_instance", one("Sunk")),
+        "fired and interrupted nobody",
+    ),
+    "an event after a gateway is gone": (
+        f"DELETE FROM element_instance WHERE {one('Signal')}",
+        "0 events followed",
+    ),
+    "a called instance is gone": (
+        "DELETE FROM process_instance WHERE key=(SELECT min(key) FROM process_instance "
+        "WHERE process_id='voyage_child')",
+        "what it called as []",
+    ),
+    "a timer fired early": (
+        f"UPDATE element_instance SET ended_at=started_at+50 WHERE {one('Pause')}",
+        "Pause fired 50 ms early",
+    ),
+    "a boundary timer fired early": (
+        f"UPDATE element_instance SET started_at=started_at-1000 WHERE {one('Late')}",
+        "ms early",
+    ),
+    "a gateway's timer fired early": (
+        f"UPDATE element_instance SET started_at=started_at-500 WHERE {one('Tired')}",
+        "ms early",
+    ),
+    "a lease is orphaned": (
+        "UPDATE job SET state=2, ended_at=NULL, due=created_at+1500 "
+        "WHERE key=(SELECT min(key) FROM job)",
+        "its job is left as",
+    ),
+    "a completion is undone": (
+        "UPDATE job SET state=6 WHERE key=(SELECT min(key) FROM job WHERE element_id='Approve')",
+        "completion of job",
+    ),
+    "a job is gone": ("DELETE FROM job WHERE key=(SELECT min(key) FROM job)", "has 0 jobs"),
+    "a job was made twice": (twin("job", "element_id='Tell'"), "has 2 jobs"),
+    "a message is gone": ("DELETE FROM message WHERE key=(SELECT min(key) FROM message)", "message ("),
+    "a message is there twice": (twin("message", "name='paid'"), "message ("),
+    "a message started two instances": (
+        twin("process_instance", "process_id='echo'"),
+        "started 2 echoes",
+    ),
+    "a message was correlated twice": (twin("element_instance", one("Nudged")), "times by ["),
+    "an incident is open": (
+        "INSERT INTO incident (key, root_key, instance_key, element_id, type, message, created_at) "
+        "VALUES (1, 1, 1, 'Note', 1, 'stuck', 0)",
+        "an incident is open: Note: stuck",
+    ),
+    "a timer is left": ("INSERT INTO timer VALUES (1, 1, 1, 1, 'Late', 0, NULL, 1)", "left in timer"),
+    "a token waits at a join": ("INSERT INTO join_token VALUES (1, 'Join', 1, '{}')", "left in join_token"),
+    "a subscription is left": (
+        "INSERT INTO message_subscription VALUES (1, 1, 1, 1, 'Nudged', '', 'voyage', 'nudge', 'x')",
+        "left in message_subscription",
+    ),
+    "a command is left": ("INSERT INTO command VALUES (1, 1, '', x'00', 0)", "left in command"),
+    "an item is left": ("INSERT INTO item VALUES (1, 1, 1, 'null')", "left in item"),
+}
+
+
+def test_a_sound_story_has_no_complaints(sound: Outcome) -> None:
+    assert check(sound.database, STORY, sound.journals) == []
+
+
+def test_the_sound_story_visits_every_element_drawn(sound: Outcome) -> None:
+    visits = read_history(sound.database).visits.values()
+    visited = {visit.element_id for scope in visits for visit in scope}
+    never = {"ForeverEnd"}  # the terminate end event beside it comes first
+    assert visited == set(read_drawing(STORY).elements) - never
+
+
+@pytest.mark.parametrize("name", _DAMAGES)
+def test_the_checker_complains_when(name: str, sound: Outcome, copy: Path) -> None:
+    # Given a sound story
+    statements, complaint = _DAMAGES[name]
+    # When its database is damaged
+    damage(copy, statements)
+    # Then the checker says so
+    complaints = check(copy, STORY, sound.journals)
+    assert any(complaint in text for text in complaints), complaints
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ({"kind": "started", "ref": "i-999", "key": 7}, "start i-999 was acknowledged as 7"),
+        ({"kind": "start?", "ref": "i-999", "facts": {}}, "start i-999 was never acknowledged"),
+        ({"kind": "published", "name": "paid", "ref": "x", "id": "y", "key": 7}, "message ('paid', 'x', 'y')"),
+        ({"kind": "published", "name": "hello", "ref": "x", "id": "y", "key": 7}, "started 0 echoes"),
+        ({"kind": "completed", "job": 7}, "completion of job 7"),
+    ],
+)
+def test_the_checker_complains_of_an_acknowledgement_without_its_effect(
+    entry: dict[str, object], complaint: str, sound: Outcome, tmp_path: Path
+) -> None:
+    # Given a journal with a line the database knows nothing of
+    extra = tmp_path / "extra.jsonl"
+    extra.write_text(json.dumps(entry) + "\n")
+    # When it is checked with the others
+    complaints = check(sound.database, STORY, [*sound.journals, extra])
+    # Then the checker says so
+    assert any(complaint in text for text in complaints), complaints
+
+
+def test_a_torn_last_line_is_dropped_and_the_journal_goes_on(tmp_path: Path) -> None:
+    # Given a journal whose writer was killed in the middle of a line
+    path = tmp_path / "journal.jsonl"
+    first = Journal(path)
+    first.write("completed", job=1)
+    first.close()
+    with path.open("ab") as file:
+        file.write(b'{"kind": "comple')
+    # When its successor opens it and writes
+    second = Journal(path)
+    assert second.before == [{"kind": "completed", "job": 1}]
+    second.write("completed", job=2)
+    second.close()
+    # Then both whole lines are there, and nothing else
+    assert read_journal(path) == [{"kind": "completed", "job": 1}, {"kind": "completed", "job": 2}]

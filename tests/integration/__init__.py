@@ -1,0 +1,1 @@
+"""Several processes, threads and connections on one database file, and what the disk may do to it."""

@@ -1,0 +1,33 @@
+"""The processes these tests run."""
+
+from __future__ import annotations
+
+from tests.building import bpmn, catch, end, job, message, on_duration, on_message, receive, start
+
+ONE_JOB = bpmn(start() + job("work") + end(), "s>work work>e", id="one_job")
+NO_WAIT = bpmn(start() + end(), "s>e", id="no_wait")
+WAITS_FOR_MESSAGE = bpmn(
+    start() + receive("wait", "paid") + end(), "s>wait wait>e", id="waits", definitions=message("paid", "=ref")
+)
+JOB_THEN_MESSAGE = bpmn(
+    start() + job("work") + receive("wait", "paid") + end(),
+    "s>work work>wait wait>e",
+    id="job_then_message",
+    definitions=message("paid", "=ref"),
+)
+STARTS_BY_MESSAGE = bpmn(
+    start("s", on_message("begin")) + job("work") + end(),
+    "s>work work>e",
+    id="by_message",
+    definitions=message("begin", "=ref"),
+)
+WAITS_AN_HOUR = bpmn(start() + catch("hour", on_duration("PT1H")) + end(), "s>hour hour>e", id="waits_an_hour")
+
+ALL = {
+    "one_job.bpmn": ONE_JOB,
+    "no_wait.bpmn": NO_WAIT,
+    "waits.bpmn": WAITS_FOR_MESSAGE,
+    "job_then_message.bpmn": JOB_THEN_MESSAGE,
+    "by_message.bpmn": STARTS_BY_MESSAGE,
+    "hour.bpmn": WAITS_AN_HOUR,
+}

@@ -1,0 +1,195 @@
+"""Races between two nodes on one database: each pair of commands meets a few hundred times.
+
+Two apps in one process have their own threads, connections and locks, as two processes would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from procession import Job, NotFound, Procession
+from procession.engine.records import InstanceState, JobState
+
+from .models import ALL
+
+RACES = 300
+TOGETHER = 20
+"""Races that run at once, so that commands share batches in ever different ways."""
+TTL = timedelta(hours=1)
+PATIENCE = 30.0
+
+
+def rows(database: Path, statement: str) -> list[tuple[int, ...]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def race(run: Callable[[int], Awaitable[None]]) -> None:
+    for first in range(0, RACES, TOGETHER):
+        await asyncio.gather(*(run(number) for number in range(first, first + TOGETHER)))
+
+
+@pytest.fixture
+async def nodes(url: str) -> AsyncIterator[tuple[Procession, Procession]]:
+    """Two nodes without workers."""
+    async with Procession(url) as one, Procession(url) as two:
+        await one.deploy_files(ALL)
+        yield one, two
+
+
+async def test_publish_against_subscribe(nodes: tuple[Procession, Procession], database: Path) -> None:
+    # Given an instance that begins to wait on one node, while its message is published on the other
+    one, two = nodes
+
+    async def run(number: int) -> None:
+        ref = f"r{number}"
+        await asyncio.gather(
+            one.start("waits", {"ref": ref}),
+            two.publish("paid", correlation_key=ref, ttl=TTL, message_id=ref),
+        )
+
+    # When that happens again and again
+    await race(run)
+    await until(lambda: rows(database, "SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    # Then every message reached its instance, once
+    assert rows(database, "SELECT count(*), count(DISTINCT message_key) FROM correlation") == [(RACES, RACES)]
+    assert rows(database, "SELECT count(*) FROM element_instance WHERE element_id='wait'") == [(RACES,)]
+    assert rows(database, "SELECT count(*) FROM message_subscription") == [(0,)]
+
+
+async def test_two_publications_of_one_message_against_one_subscription(
+    nodes: tuple[Procession, Procession], database: Path
+) -> None:
+    # Given an instance that waits, and two messages without a life of their own at the same moment
+    one, two = nodes
+
+    async def run(number: int) -> None:
+        ref = f"r{number}"
+        await one.start("waits", {"ref": ref})
+        await asyncio.gather(
+            one.publish("paid", correlation_key=ref, variables={"by": "one"}),
+            two.publish("paid", correlation_key=ref, variables={"by": "two"}),
+        )
+
+    # When that happens again and again
+    await race(run)
+    await until(lambda: rows(database, "SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    # Then exactly one of the two came through each time
+    assert rows(database, "SELECT count(*) FROM variable WHERE name='by'") == [(RACES,)]
+    assert rows(database, "SELECT count(*) FROM variable_change WHERE name='by'") == [(0,)]
+    await until(lambda: rows(database, "SELECT count(*) FROM command") == [(0,)])
+
+
+@pytest.mark.parametrize("process_id", ["one_job", "job_then_message"])
+async def test_complete_against_cancel(
+    process_id: str, nodes: tuple[Procession, Procession], database: Path
+) -> None:
+    # Given a job that is completed on one node while its instance is cancelled on the other
+    one, two = nodes
+    answers: dict[int, tuple[bool, bool]] = {}
+
+    async def run(number: int) -> None:
+        instance = await one.start(process_id, {"ref": f"r{number}"})
+        ((job,),) = rows(database, f"SELECT key FROM job WHERE instance_key={instance.key}")
+        completed, cancelled = await asyncio.gather(
+            _accepted(one.complete_job(job)), _accepted(two.cancel(instance.key))
+        )
+        answers[instance.key] = completed, cancelled
+
+    # When that happens again and again
+    await race(run)
+    # Then what was acknowledged is what happened, and at least one of the two was
+    found = rows(database, "SELECT i.key, i.state, j.state FROM process_instance i JOIN job j ON j.root_key=i.key")
+    assert len(found) == RACES
+    for key, instance_state, job_state in found:
+        completed, cancelled = answers[key]
+        assert completed or cancelled
+        assert completed == (job_state == JobState.COMPLETED)
+        assert cancelled == (instance_state == InstanceState.TERMINATED)
+        assert process_id == "job_then_message" or completed != cancelled
+    assert rows(database, "SELECT count(*) FROM element_instance WHERE ended_at IS NULL") == [(0,)] or (
+        process_id == "job_then_message"
+    )
+
+
+async def _accepted(command: Awaitable[None]) -> bool:
+    try:
+        await command
+    except NotFound:
+        return False
+    return True
+
+
+async def test_activate_against_activate(url: str, database: Path) -> None:
+    # Given two nodes with a worker for the same jobs
+    apps = Procession(url), Procession(url)
+    handled: Counter[int] = Counter()
+    for app in apps:
+
+        @app.task("work", concurrency=7)
+        async def work(job: Job) -> None:
+            await asyncio.sleep(0)
+            handled[job.key] += 1
+
+    async with apps[0], apps[1]:
+        await apps[0].deploy_files(ALL)
+
+        async def run(number: int) -> None:
+            await apps[number % 2].start("one_job")
+
+        # When many instances are started
+        await race(run)
+        await until(lambda: rows(database, "SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    # Then each job was leased once and handled once
+    assert len(handled) == RACES
+    assert set(handled.values()) == {1}
+    assert rows(database, "SELECT DISTINCT lease FROM job") == [(1,)]
+
+
+async def test_the_end_of_an_instance_against_a_message_that_starts_the_next(
+    nodes: tuple[Procession, Procession], database: Path
+) -> None:
+    # Given an instance that ends on one node, while a message for its key arrives on the other
+    one, two = nodes
+
+    async def run(number: int) -> None:
+        ref = f"r{number}"
+        await one.publish("begin", correlation_key=ref, ttl=TTL)
+        await until(lambda: len(_jobs(database, ref)) == 1)
+        ((first,),) = _jobs(database, ref)
+        await asyncio.gather(one.complete_job(first), two.publish("begin", correlation_key=ref, ttl=TTL))
+        await until(lambda: len(_jobs(database, ref)) == 2)
+        await one.complete_job(_jobs(database, ref)[1][0])
+
+    # When that happens again and again
+    await race(run)
+    await until(lambda: rows(database, "SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    # Then each message started one instance, and never two at a time ran for a key
+    assert rows(database, "SELECT count(*) FROM process_instance") == [(RACES * 2,)]
+    overlapping = (
+        "SELECT count(*) FROM process_instance a JOIN process_instance b "
+        "ON a.start_key=b.start_key AND a.key<b.key AND b.started_at<a.ended_at"
+    )
+    assert rows(database, overlapping) == [(0,)]
+
+
+def _jobs(database: Path, ref: str) -> list[tuple[int, ...]]:
+    return rows(
+        database,
+        "SELECT j.key FROM job j JOIN process_instance i ON i.key=j.instance_key "
+        f"WHERE i.start_key='{ref}' ORDER BY j.key",
+    )

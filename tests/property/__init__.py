@@ -1,0 +1,1 @@
+"""Properties of the engine on random processes, schedules and restarts."""

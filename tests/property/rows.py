@@ -1,0 +1,84 @@
+"""Everything stored, read around the engine: for invariants, choices and comparisons."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, structs
+
+from procession.engine import records as r
+from procession.engine.tables import TABLES
+
+KEY_FIELDS = frozenset(
+    {
+        *("key", "root_key", "instance_key", "scope_key", "element_key", "parent_element_key"),
+        *("job_key", "incident_key", "interrupted_by"),
+    }
+)
+
+
+class Rows(Struct):
+    """The records of a database, or of one root in it, each table in the order of its keys."""
+
+    instances: list[r.ProcessInstance]
+    elements: list[r.ElementInstance]
+    jobs: list[r.Job]
+    timers: list[r.Timer]
+    subscriptions: list[r.MessageSubscription]
+    variables: list[r.Variable]
+    changes: list[r.VariableChange]
+    joins: list[r.Join]
+    items: list[r.Item]
+    incidents: list[r.IncidentRecord]
+    commands: list[r.CommandRow]
+
+    def of(self, root_key: int) -> Rows:
+        """What belongs to one root."""
+        return self._map(lambda records: [one for one in records if one.root_key == root_key])
+
+    def _map(self, change: Callable[[list[Any]], list[Any]]) -> Rows:
+        return Rows(*(change(records) for records in structs.astuple(self)))
+
+    def normalised(self, definitions: dict[int, str]) -> Rows:
+        """With keys replaced by their rank among all keys, and definitions by their process ids."""
+        keys = sorted({one.key for records in structs.astuple(self) for one in records if hasattr(one, "key")})
+        ranks: dict[int | None, int | None] = {key: rank for rank, key in enumerate(keys)}
+        ranks[None] = None
+
+        def change(record: Any) -> Any:
+            fields = structs.asdict(record)
+            new = {name: ranks[fields[name]] for name in KEY_FIELDS & fields.keys()}
+            if "definition_key" in fields:
+                new["definition_key"] = definitions[fields["definition_key"]]
+            return structs.replace(record, **new)
+
+        return self._map(lambda records: [change(one) for one in records])
+
+
+_TABLES = (
+    *("process_instance", "element_instance", "job", "timer", "message_subscription", "variable"),
+    *("variable_change", "join_token", "item", "incident", "command"),
+)
+
+
+def read_rows(database: Path) -> Rows:
+    """What is committed."""
+    with closing(sqlite3.connect(database)) as connection:
+        return Rows(*(_read(connection, name) for name in _TABLES))
+
+
+def _read(connection: sqlite3.Connection, name: str) -> list[Any]:
+    spec = TABLES[name]
+    columns, key = ",".join(spec.record.__struct_fields__), ",".join(spec.key)
+    return [spec.record(*row) for row in connection.execute(f"SELECT {columns} FROM {name} ORDER BY {key}")]
+
+
+def dump(database: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table."""
+    with closing(sqlite3.connect(database)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
