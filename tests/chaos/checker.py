@@ -121,9 +121,7 @@ class Check:
         yield from self._echoes()
 
     def _echoes(self) -> Iterator[str]:
-        echoes = Counter(
-            i.start_key or "" for i in self.history.instances.values() if i.process_id == ECHO
-        )
+        echoes = Counter(i.start_key or "" for i in self.history.instances.values() if i.process_id == ECHO)
         expected = {ref for name, ref, _ in self.promises.published if name == "hello"}
         possible = {ref for name, ref, _ in self.promises.meant_messages if name == "hello"}
         for ref in expected | set(echoes):
@@ -163,9 +161,7 @@ class Check:
         ref = root.idempotency_key if root is not None else None
         return self.promises.meant.get(ref or "", {"route": 0, "fault": 0, "a": 0, "b": 0})
 
-    def _scope(
-        self, where: str, container: str, key: int, facts: Facts, terminated: bool
-    ) -> Iterator[str]:
+    def _scope(self, where: str, container: str, key: int, facts: Facts, terminated: bool) -> Iterator[str]:
         visits = self.history.visits.get(key, [])
         scope = scope_of(where, container, visits, terminated=terminated, drawing=self.drawing)
         yield from replay(scope, self.drawing, facts)

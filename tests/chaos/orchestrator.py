@@ -14,8 +14,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _QUIET = (
-    "SELECT (SELECT count(*) FROM process_instance WHERE ended_at IS NULL) "
-    "+ (SELECT count(*) FROM command)"
+    "SELECT (SELECT count(*) FROM process_instance WHERE ended_at IS NULL) + (SELECT count(*) FROM command)"
 )
 _ENDS_WITHIN = 20.0
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from procession import AlreadyExists, BpmnError, Job, NotFound, Procession, WrongState
 
@@ -124,7 +125,7 @@ def _register(app: Procession, journal: Journal, chance: random.Random) -> None:
         await publish(app, journal, "hello", ref, f"hello-{ref}")
         await complete(job, journal)
 
-    handlers = {
+    handlers: dict[str, Callable[..., Any]] = {
         "chaos_async": asynchronous,
         "io.camunda.zeebe:userTask": asynchronous,
         "chaos_sync": synchronous,

@@ -1,12 +1,10 @@
 """Nothing is lost: processes on one SQLite file, killed at random moments (SIGKILL).
 
-`PROCESSION_CHAOS=full` runs 100 kills over 1,000 instances; without it, a small version runs.
-`PROCESSION_CHAOS_KILLS`, `PROCESSION_CHAOS_INSTANCES` and `PROCESSION_CHAOS_SEED` override each.
+`pytest tests/chaos --chaos=full` kills 100 times while 1,000 instances run; otherwise a small version runs.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 
@@ -16,30 +14,27 @@ from .checker import check
 from .orchestrator import Outcome, Plan, run
 from .roles import STORY
 
-FULL = os.environ.get("PROCESSION_CHAOS") == "full"
 
-
-def _number(name: str, default: int) -> int:
-    return int(os.environ.get(f"PROCESSION_CHAOS_{name}", default))
-
-
-def plan_of_this_run() -> Plan:
+def plan_of(config: pytest.Config) -> Plan:
+    """The plan the options ask for; they are unknown when the tests run together with all others."""
+    full = config.getoption("chaos", "small") == "full"
+    seed = config.getoption("chaos_seed", None)
     return Plan(
-        seed=_number("SEED", random.randrange(1 << 32)),
-        kills=_number("KILLS", 100 if FULL else 10),
-        instances=_number("INSTANCES", 1000 if FULL else 100),
-        mean_pause=0.6 if FULL else 0.4,
-        settle_seconds=120.0 if FULL else 60.0,
+        seed=random.randrange(1 << 32) if seed is None else seed,
+        kills=config.getoption("chaos_kills", None) or (100 if full else 10),
+        instances=config.getoption("chaos_instances", None) or (1000 if full else 100),
+        mean_pause=0.6 if full else 0.4,
+        settle_seconds=120.0 if full else 60.0,
     )
 
 
 def test_every_acknowledged_thing_is_there_after_kills_at_random_moments(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given nodes, workers and clients that are killed again and again while instances run
-    plan = plan_of_this_run()
+    plan = plan_of(pytestconfig)
     with capsys.disabled():
-        print(f"\nchaos: {plan}; replay with PROCESSION_CHAOS_SEED={plan.seed}; files in {tmp_path}")
+        print(f"\nchaos: {plan}; replay with --chaos-seed={plan.seed}; files in {tmp_path}")
     outcome = run(tmp_path, plan)
     with capsys.disabled():
         print(_figures(outcome))

@@ -145,8 +145,7 @@ _DAMAGES = {
         "ms early",
     ),
     "a lease is orphaned": (
-        "UPDATE job SET state=2, ended_at=NULL, due=created_at+1500 "
-        "WHERE key=(SELECT min(key) FROM job)",
+        "UPDATE job SET state=2, ended_at=NULL, due=created_at+1500 WHERE key=(SELECT min(key) FROM job)",
         "its job is left as",
     ),
     "a completion is undone": (
@@ -205,7 +204,10 @@ def test_the_checker_complains_when(name: str, sound: Outcome, copy: Path) -> No
     [
         ({"kind": "started", "ref": "i-999", "key": 7}, "start i-999 was acknowledged as 7"),
         ({"kind": "start?", "ref": "i-999", "facts": {}}, "start i-999 was never acknowledged"),
-        ({"kind": "published", "name": "paid", "ref": "x", "id": "y", "key": 7}, "message ('paid', 'x', 'y')"),
+        (
+            {"kind": "published", "name": "paid", "ref": "x", "id": "y", "key": 7},
+            "message ('paid', 'x', 'y')",
+        ),
         ({"kind": "published", "name": "hello", "ref": "x", "id": "y", "key": 7}, "started 0 echoes"),
         ({"kind": "completed", "job": 7}, "completion of job 7"),
     ],

@@ -7,7 +7,10 @@ from tests.building import bpmn, catch, end, job, message, on_duration, on_messa
 ONE_JOB = bpmn(start() + job("work") + end(), "s>work work>e", id="one_job")
 NO_WAIT = bpmn(start() + end(), "s>e", id="no_wait")
 WAITS_FOR_MESSAGE = bpmn(
-    start() + receive("wait", "paid") + end(), "s>wait wait>e", id="waits", definitions=message("paid", "=ref")
+    start() + receive("wait", "paid") + end(),
+    "s>wait wait>e",
+    id="waits",
+    definitions=message("paid", "=ref"),
 )
 JOB_THEN_MESSAGE = bpmn(
     start() + job("work") + receive("wait", "paid") + end(),
@@ -21,7 +24,9 @@ STARTS_BY_MESSAGE = bpmn(
     id="by_message",
     definitions=message("begin", "=ref"),
 )
-WAITS_AN_HOUR = bpmn(start() + catch("hour", on_duration("PT1H")) + end(), "s>hour hour>e", id="waits_an_hour")
+WAITS_AN_HOUR = bpmn(
+    start() + catch("hour", on_duration("PT1H")) + end(), "s>hour hour>e", id="waits_an_hour"
+)
 
 ALL = {
     "one_job.bpmn": ONE_JOB,

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from procession import Job, NotReady, Procession
 from procession.broker import node as broker_node
+from procession.storage import open_storage
 
 from .models import ALL
 
@@ -90,12 +91,13 @@ async def fork(url: str) -> None:
         await app.deploy_files(ALL)
         child = os.fork()
         if child == 0:
-            try:
-                await app.start("no_wait")
-            except NotReady as error:
-                os.write(1, f"child: {error}\n".encode())
+            for use in (lambda: app.start("no_wait"), app.instances, app.status):
+                try:
+                    await use()
+                except NotReady as error:
+                    _say(f"child: {error}")
             os._exit(0)
-        os.waitpid(child, 0)
+        await asyncio.to_thread(os.waitpid, child, 0)
         instance = await app.start("no_wait")
         await instance.result()
         _say("parent: goes on")
@@ -111,14 +113,26 @@ def _fork_sync(url: str) -> None:
         app.deploy_files(ALL)
         child = os.fork()
         if child == 0:
-            try:
-                app.start("no_wait")
-            except NotReady as error:
-                os.write(1, f"child: {error}\n".encode())
+            for use in (lambda: app.start("no_wait"), app.instances, app.status):
+                try:
+                    use()
+                except NotReady as error:
+                    _say(f"child: {error}")
             os._exit(0)
         os.waitpid(child, 0)
         app.start("no_wait").result()
         _say("parent: goes on")
+
+
+async def hold_and_fork(url: str) -> None:
+    """Fork in the middle of a transaction; the child waits, the parent ends without a word."""
+    storage = open_storage(url)
+    with storage.transaction():
+        if os.fork() == 0:
+            _say("ready")
+            sys.stdin.readline()
+            os._exit(0)
+        await asyncio.to_thread(sys.stdin.readline)
 
 
 async def load(url: str, journal: str, count: str) -> None:
@@ -149,7 +163,7 @@ async def load(url: str, journal: str, count: str) -> None:
 
 _ROLES: dict[str, Callable[..., Awaitable[None]]] = {
     role.__name__: role
-    for role in (worker, worker_without_checks, idle, saturate, create, fork, fork_sync, load)
+    for role in (worker, worker_without_checks, idle, saturate, create, fork, fork_sync, hold_and_fork, load)
 }
 
 

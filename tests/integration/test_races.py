@@ -34,7 +34,7 @@ def rows(database: Path, statement: str) -> list[tuple[int, ...]]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the database is what changes, and it has no event
             await asyncio.sleep(0.02)
 
 
@@ -113,7 +113,9 @@ async def test_complete_against_cancel(
     # When that happens again and again
     await race(run)
     # Then what was acknowledged is what happened, and at least one of the two was
-    found = rows(database, "SELECT i.key, i.state, j.state FROM process_instance i JOIN job j ON j.root_key=i.key")
+    found = rows(
+        database, "SELECT i.key, i.state, j.state FROM process_instance i JOIN job j ON j.root_key=i.key"
+    )
     assert len(found) == RACES
     for key, instance_state, job_state in found:
         completed, cancelled = answers[key]
@@ -169,11 +171,12 @@ async def test_the_end_of_an_instance_against_a_message_that_starts_the_next(
     async def run(number: int) -> None:
         ref = f"r{number}"
         await one.publish("begin", correlation_key=ref, ttl=TTL)
-        await until(lambda: len(_jobs(database, ref)) == 1)
-        ((first,),) = _jobs(database, ref)
+        await until(lambda: len(_open_jobs(database, ref)) == 1)
+        ((first,),) = _open_jobs(database, ref)
         await asyncio.gather(one.complete_job(first), two.publish("begin", correlation_key=ref, ttl=TTL))
-        await until(lambda: len(_jobs(database, ref)) == 2)
-        await one.complete_job(_jobs(database, ref)[1][0])
+        await until(lambda: _open_jobs(database, ref) not in ([], [(first,)]))
+        ((second,),) = _open_jobs(database, ref)
+        await one.complete_job(second)
 
     # When that happens again and again
     await race(run)
@@ -187,9 +190,9 @@ async def test_the_end_of_an_instance_against_a_message_that_starts_the_next(
     assert rows(database, overlapping) == [(0,)]
 
 
-def _jobs(database: Path, ref: str) -> list[tuple[int, ...]]:
+def _open_jobs(database: Path, ref: str) -> list[tuple[int, ...]]:
     return rows(
         database,
         "SELECT j.key FROM job j JOIN process_instance i ON i.key=j.instance_key "
-        f"WHERE i.start_key='{ref}' ORDER BY j.key",
+        f"WHERE i.start_key='{ref}' AND j.ended_at IS NULL",
     )

@@ -36,6 +36,11 @@ def count(database: Path, statement: str) -> int:
     return number
 
 
+def figures(seconds: list[float]) -> str:
+    middle, worst = statistics.median(seconds) * 1000, max(seconds) * 1000
+    return f"median {middle:.1f} ms, worst {worst:.1f} ms of {len(seconds)}"
+
+
 @pytest.mark.parametrize("serve", [True, False])
 async def test_processes_wake_each_other_without_any_polling(
     serve: bool, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -56,9 +61,8 @@ async def test_processes_wake_each_other_without_any_polling(
         other.finish()
     # Then all of them end: each took two wake-ups, there and back
     assert len(seconds) == ROUNDS
-    middle, worst = statistics.median(seconds) * 1000, max(seconds) * 1000
     with capsys.disabled():
-        print(f"\nwake-up there and back (serve={serve}): median {middle:.1f} ms, worst {worst:.1f} ms of {ROUNDS}")
+        print(f"\nwake-up there and back (serve={serve}): {figures(seconds)}")
 
 
 async def test_a_command_whose_writer_died_is_found_by_a_node_that_is_never_idle(url: str) -> None:
@@ -93,7 +97,9 @@ async def _make_noise(app: Procession) -> None:
 def _leave_command(app: Procession, command: c.Command) -> None:
     row = (app._node.set_key_aside(), None, "<default>", c.encode(command), 0)
     with closing(sqlite3.connect(app.url.removeprefix("sqlite:///"), timeout=30)) as connection:
-        connection.execute("INSERT INTO command (key, root_key, tenant, payload, created_at) VALUES (?,?,?,?,?)", row)
+        connection.execute(
+            "INSERT INTO command (key, root_key, tenant, payload, created_at) VALUES (?,?,?,?,?)", row
+        )
         connection.commit()
 
 
@@ -163,9 +169,8 @@ async def test_a_second_process_gets_its_turn_while_the_first_is_saturated(
         other.finish()
     # Then it progresses
     assert len(waited) == ROUNDS
-    middle, worst = statistics.median(waited) * 1000, max(waited) * 1000
     with capsys.disabled():
-        print(f"\nbeside a saturated process: median {middle:.1f} ms, worst {worst:.1f} ms of {ROUNDS}")
+        print(f"\nbeside a saturated process: {figures(waited)}")
 
 
 @pytest.mark.parametrize("role", ["fork", "fork_sync"])
@@ -174,8 +179,21 @@ def test_an_app_is_refused_in_a_fork_of_its_process(role: str, url: str) -> None
     with Companion(role, url) as other:
         lines = other.finish().splitlines()
     # Then it is told why not and what to do, and the parent goes on
-    assert lines[0].startswith("child: this app was opened before the process forked; open another one")
-    assert lines[1] == "parent: goes on"
+    refusal = "child: this app was opened before the process forked; open another one"
+    assert [line.startswith(refusal) for line in lines] == [True, True, True, False]
+    assert lines[3] == "parent: goes on"
+
+
+async def test_a_fork_does_not_keep_the_locks_of_a_killed_parent(url: str) -> None:
+    # Given a process that was killed in the middle of a transaction, and a fork of it that lives on
+    await deploy(url)
+    with Companion("hold_and_fork", url) as other:
+        other.expect("ready")
+        other.kill()
+        # Then others get their turn at once
+        began = time.monotonic()
+        await deploy(url)
+        assert time.monotonic() - began < 10
 
 
 async def test_the_socket_of_a_killed_node_is_removed(url: str, database: Path) -> None:

@@ -74,9 +74,7 @@ class Publish(Picking, frozen=True, kw_only=True):
     values: Variables
 
     def command(self, target: Target) -> c.Command:
-        return c.PublishMessage(
-            self.name, target.correlation_key, self.ttl, self.message_id, self.values
-        )
+        return c.PublishMessage(self.name, target.correlation_key, self.ttl, self.message_id, self.values)
 
 
 class PublishAwaited(Picking, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -22,6 +23,8 @@ from procession.model import (
     Timer,
 )
 
+_NAMESPACES: Any = {None: BPMN, "zeebe": ZEEBE}  # the stubs know no default namespace
+
 
 def write(processes: Iterable[Process]) -> bytes:
     """One file with all the processes."""
@@ -30,7 +33,7 @@ def write(processes: Iterable[Process]) -> bytes:
 
 class Writer:
     def __init__(self) -> None:
-        self._root = etree.Element(f"{{{BPMN}}}definitions", nsmap={None: BPMN, "zeebe": ZEEBE})
+        self._root = etree.Element(f"{{{BPMN}}}definitions", nsmap=_NAMESPACES)
         self._count = 0
 
     def file(self, processes: Iterable[Process]) -> bytes:
@@ -44,7 +47,12 @@ class Writer:
             self._node(parent, node)
         for flow in body.flows:
             element = _add(
-                parent, "sequenceFlow", id=flow.id, name=flow.name, sourceRef=flow.source, targetRef=flow.target
+                parent,
+                "sequenceFlow",
+                id=flow.id,
+                name=flow.name,
+                sourceRef=flow.source,
+                targetRef=flow.target,
             )
             if flow.condition is not None:
                 _add(element, "conditionExpression").text = f"={flow.condition.text}"

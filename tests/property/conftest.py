@@ -1,6 +1,7 @@
 """Settings of the random tests, and the database they start from.
 
-`HYPOTHESIS_PROFILE=nightly` runs many more examples; a failure prints what reproduces it.
+`HYPOTHESIS_PROFILE=nightly` runs many more examples, `unshrunk` shows the first failure as it was found.
+A failure prints what reproduces it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from procession.testing.database import create_database
 
@@ -21,6 +22,14 @@ settings.register_profile(
 )
 settings.register_profile(
     "nightly", max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=_SLOW
+)
+settings.register_profile(
+    "unshrunk",
+    max_examples=100,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=_SLOW,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

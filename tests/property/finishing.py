@@ -26,11 +26,10 @@ def finish(world: World) -> None:
             assert not rows.commands
             return
         commands = list(_asked_for(rows))
-        assert commands or rows.timers, f"nothing can be done, but not all has ended: {rows}"
-        for command in commands:
-            world.do([command])
+        assert commands or rows.timers, f"nothing can be done, but not all has ended: {rows.unfinished()}"
+        world.do(commands)
         world.executor.advance(60_000)
-    raise AssertionError(f"after {MAX_ROUNDS} rounds it still runs: {world.rows()}")
+    raise AssertionError(f"after {MAX_ROUNDS} rounds it still runs: {world.rows().unfinished()}")
 
 
 def _asked_for(rows: Rows) -> Iterator[c.Command]:

@@ -14,6 +14,7 @@ from .rows import Rows
 from .world import World
 
 ENDED = {r.COMPLETED, r.TERMINATED}
+Scope = r.ProcessInstance | r.ElementInstance
 JOB_ENDED = {r.JobState.COMPLETED.value, r.JobState.CANCELED.value}
 
 
@@ -40,8 +41,12 @@ def _steps(rows: Rows) -> Iterator[c.AnyStep]:
             yield from command.steps
 
 
-def _scopes(rows: Rows) -> list[r.ProcessInstance | r.ElementInstance]:
-    return [one for one in (*rows.instances, *rows.elements) if one.ended_at is None]
+def _all_scopes(rows: Rows) -> list[Scope]:
+    return [*rows.instances, *rows.elements]
+
+
+def _scopes(rows: Rows) -> list[Scope]:
+    return [one for one in _all_scopes(rows) if one.ended_at is None]
 
 
 def _tokens_are_counted(rows: Rows) -> None:
@@ -58,7 +63,7 @@ def _tokens_are_counted(rows: Rows) -> None:
 
 
 def _states_and_end_times_agree(rows: Rows) -> None:
-    for scope in (*rows.instances, *rows.elements):
+    for scope in _all_scopes(rows):
         assert (scope.ended_at is not None) == (scope.state in ENDED), scope
         if scope.ended_at is not None:
             assert scope.ended_at >= scope.started_at, scope
@@ -84,9 +89,12 @@ def _nothing_waits_for_what_has_ended(rows: Rows) -> None:
         if instance.parent_element_key is not None and instance.ended_at is None:
             assert elements[instance.parent_element_key].ended_at is None, instance
     open_jobs = [job for job in rows.jobs if job.ended_at is None]
-    for waiting in (*open_jobs, *rows.timers, *rows.subscriptions):
+    waiting_ones: list[r.Job | r.Timer | r.MessageSubscription]
+    waiting_ones = [*open_jobs, *rows.timers, *rows.subscriptions]
+    for waiting in waiting_ones:
         assert elements[waiting.element_key].ended_at is None, waiting
-    for held in (*rows.joins, *rows.items):
+    held_ones: list[r.Join | r.Item] = [*rows.joins, *rows.items]
+    for held in held_ones:
         scope = instances.get(held.scope_key) or elements[held.scope_key]
         assert scope.ended_at is None, held
 
@@ -120,13 +128,30 @@ def _everything_active_waits_for_something(rows: Rows) -> None:
     }
     for step in _steps(rows):
         waited_for.add(step.scope_key if isinstance(step, c.Arrive | c.EndScope) else step.key)
-    for scope in _scopes(rows):
-        assert scope.key in waited_for, f"nothing will ever move {scope}"
+    scopes = {scope.key: scope for scope in _scopes(rows)}
+    for scope in scopes.values():
+        around = list(_around(scope, scopes))
+        moves = any(one.state in _ENDING or getattr(one, "interrupted_by", None) for one in around)
+        assert moves or scope.key in waited_for, f"nothing will ever move {scope}"
+
+
+_ENDING = (r.COMPLETING, r.TERMINATING)
+
+
+def _around(scope: Scope, scopes: dict[int, Scope]) -> Iterator[Scope]:
+    """Whose end would end a scope too, from the inside outwards."""
+    while True:
+        key = scope.parent_element_key if isinstance(scope, r.ProcessInstance) else scope.scope_key
+        if key is None:
+            return
+        scope = scopes[key]
+        yield scope
 
 
 def _variables_belong_somewhere(rows: Rows) -> None:
-    roots = {one.key: one.root_key for one in (*rows.instances, *rows.elements)}
-    for variable in (*rows.variables, *rows.changes):
+    roots = {one.key: one.root_key for one in _all_scopes(rows)}
+    values: list[r.Variable | r.VariableChange] = [*rows.variables, *rows.changes]
+    for variable in values:
         assert roots[variable.scope_key] == variable.root_key, variable
         assert variable.name
         json.loads(variable.value)
@@ -139,7 +164,8 @@ def _paths_follow_the_model(rows: Rows, world: World) -> None:
             flow = _flows(world.model_of(element.definition_key))[element.flow_id]
             assert flow.target == element.element_id, element
             assert (element.scope_key, flow.source) in left, f"it came from nowhere: {element}"
-    for waiting in (*rows.timers, *rows.subscriptions):
+    events: list[r.Timer | r.MessageSubscription] = [*rows.timers, *rows.subscriptions]
+    for waiting in events:
         element = next(one for one in rows.elements if one.key == waiting.element_key)
         assert waiting.target_id in _events_of(world.model_of(element.definition_key), element.element_id)
 

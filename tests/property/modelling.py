@@ -132,7 +132,7 @@ class Builder:
             priority=block.priority,
             headers=block.headers,
         )
-        fields = {
+        fields: dict[str, Any] = {
             "job": job,
             "name": block.name,
             "inputs": _mappings(block.inputs),

@@ -40,18 +40,26 @@ class Rows(Struct):
         """What belongs to one root."""
         return self._map(lambda records: [one for one in records if one.root_key == root_key])
 
+    def unfinished(self) -> list[Any]:
+        """Everything that has not ended, for messages."""
+        lasting: list[Any] = [*self.instances, *self.elements, *self.incidents, *self.jobs]
+        waiting: list[Any] = [*self.timers, *self.subscriptions, *self.joins, *self.items, *self.commands]
+        return [*(one for one in lasting if one.ended_at is None), *waiting]
+
     def _map(self, change: Callable[[list[Any]], list[Any]]) -> Rows:
         return Rows(*(change(records) for records in structs.astuple(self)))
 
     def normalised(self, definitions: dict[int, str]) -> Rows:
         """With keys replaced by their rank among all keys, and definitions by their process ids."""
-        keys = sorted({one.key for records in structs.astuple(self) for one in records if hasattr(one, "key")})
+        keys = sorted(
+            {one.key for records in structs.astuple(self) for one in records if hasattr(one, "key")}
+        )
         ranks: dict[int | None, int | None] = {key: rank for rank, key in enumerate(keys)}
         ranks[None] = None
 
         def change(record: Any) -> Any:
             fields = structs.asdict(record)
-            new = {name: ranks[fields[name]] for name in KEY_FIELDS & fields.keys()}
+            new: dict[str, Any] = {name: ranks[fields[name]] for name in KEY_FIELDS & fields.keys()}
             if "definition_key" in fields:
                 new["definition_key"] = definitions[fields["definition_key"]]
             return structs.replace(record, **new)

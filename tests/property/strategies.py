@@ -19,7 +19,7 @@ CODES = ("E1", "E2")
 DURATIONS = ("PT0S", "PT1S", "PT2S", "PT5S")
 _CONDITIONS = ("a = 1", "b = 0", "a = b", "a != 2 and b != 2", "false", "true")
 _EXPRESSIONS = ("1", "2", "if b = null then 0 else b", "if a = null then 0 else a + 1")
-_INPUTS = (("a", "x"), ("b", "x"), ("key", "x"), ("a", "nested.deep"), ("b", "nested.deeper"))
+_INPUTS = (("a", "x"), ("b", "x"), ("key", "y"), ("a", "nested.deep"), ("b", "nested.deeper"))
 _OUTPUTS = (("a", "b"), ("x", "a"), ("b", "out.first"), ("a", "out.second.third"))
 _JOB_TASKS = (Kind.SERVICE_TASK, Kind.SEND_TASK, Kind.USER_TASK, Kind.SCRIPT_TASK, Kind.BUSINESS_RULE_TASK)
 _VALUES = {
@@ -27,7 +27,9 @@ _VALUES = {
     "b": st.sampled_from(("0", "1", "2")),
     "items": st.sampled_from(("[]", "[1]", "[1,2]", '["x",null,{"y":1.50}]')),
 }
-READABLE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co")), max_size=8)
+_TEXTS = ("Zażółć <&> \"'", " two  words ", "😀", "=")
+_names = st.sampled_from((None, *_TEXTS))
+_headers = st.sampled_from(((), tuple((text, text) for text in _TEXTS)))
 
 
 class Place(Struct, frozen=True):
@@ -135,6 +137,8 @@ def _work(draw: st.DrawFn, place: Place) -> b.Block:
         outputs=tuple(draw(st.lists(st.sampled_from(_OUTPUTS), max_size=2))),
         retries=draw(st.sampled_from(("3", "1", "0", "=tries"))),
         priority=draw(st.sampled_from((None, "10", "70"))),
+        name=draw(_names),
+        headers=draw(_headers),
         boundaries=draw(_boundaries(place)) if is_activity else (),
         many=draw(_many) if is_activity else None,
     )
@@ -161,8 +165,15 @@ def _waits(place: Place) -> st.SearchStrategy[b.Block]:
     cycles = [st.just(b.TimerWait("R2/PT2S"))] if place.splits else []
     return st.one_of(
         st.builds(b.Wait, event=st.one_of(waits, *cycles)),
-        st.builds(b.Wait, event=message_waits, task=st.just(True), boundaries=_boundaries(place)),
+        st.builds(b.Wait, event=message_waits, task=st.just(True), boundaries=_boundaries(place)).filter(
+            _awaits_different_messages
+        ),
     )
+
+
+def _awaits_different_messages(wait: b.Wait) -> bool:
+    """Of two subscriptions with one name and key only the older one would ever get a message."""
+    return all(boundary.event != wait.event for boundary in wait.boundaries)
 
 
 @cache

@@ -6,8 +6,8 @@ Time stands still unless a schedule lets it pass, so two runs of one schedule se
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +17,9 @@ from unittest import mock
 from procession.broker.batch import Batch, Entry
 from procession.broker.graphs import GraphCache
 from procession.broker.keys import KeysExhausted, KeySource
+from procession.engine import Unit
 from procession.engine import commands as c
+from procession.engine.tables import TABLES
 from procession.model import Process
 from procession.storage.port import Transaction
 from procession.storage.sqlite import SQLiteStorage, adapter
@@ -93,7 +95,9 @@ class Executor:
 
     def _commit(self, entries: list[Entry]) -> None:
         with self._storage.transaction() as transaction:
-            Batch(transaction, self._graphs, self._keys, entries).run(None)
+            batch = Batch(transaction, self._graphs, self._keys, entries)
+            batch.run(None)
+            _check_what_changed(batch.unit)
             transaction.commit()
         self._keys.keep()
 
@@ -106,11 +110,23 @@ class Executor:
         self._storage.move_clock(milliseconds)
 
 
+def _check_what_changed(unit: Unit) -> None:
+    """Storage writes only the fields a table declares to change: all others have to be as loaded."""
+    for table in unit.touched():
+        fields = TABLES[table.name].record.__struct_fields__
+        constant = [(at, name) for at, name in enumerate(fields) if name not in TABLES[table.name].changes]
+        for record in table.changes().updated:
+            row = table.loaded[table.key_of(record)]
+            assert row is not None, record
+            assert all(getattr(record, name) == row[at] for at, name in constant), record
+
+
 class World:
     """A process, instances of it, and what happens to them.
 
     `together` puts commands of different instances into one transaction; each instance has at most
-    one in it, so what happens to an instance is the same in the same order either way.
+    one in it, so what happens to an instance is the same in the same order either way. With `greedy`
+    everything that waits goes into one, as on a busy node.
     """
 
     def __init__(
@@ -118,18 +134,22 @@ class World:
         database: Path,
         block: b.Block,
         *,
-        instances: int,
         together: bool = True,
         forgets: bool = False,
+        greedy: bool = False,
         after: Callable[[World], None] | None = None,
     ) -> None:
         self.executor = Executor(database, forgets=forgets)
         self.database = database
         self.models = {process.id: process for process in processes_of(block)}
         self._together = together
+        self._greedy = greedy
         self._after = after
         self.definitions: dict[int, str] = {}
         self.roots: list[int] = []
+
+    def begin(self, instances: int) -> None:
+        """Deploy the process, and start so many instances of it."""
         self._deploy(write(self.models.values()))
         self._start(instances)
 
@@ -176,7 +196,7 @@ class World:
 
     def do(self, commands: Iterable[c.Command]) -> None:
         """Commands of different instances."""
-        self._round([[Entry(command)] for command in commands])
+        self._round([Entry(command) for command in commands])
 
     def settle(self) -> None:
         """Execute what commands left and what is due, until nothing is."""
@@ -190,23 +210,28 @@ class World:
         queues: dict[int | None, list[Entry]] = {}
         for row in self.executor.look(lambda transaction: transaction.commands(10_000)):
             queues.setdefault(row.root_key, []).append(Entry(c.decode(row.payload), row.key))
-        if not queues:
+        if self._greedy or not queues:
             due = self.executor.look(lambda transaction: transaction.due_timers(10_000))
             root_of = {timer.key: timer.root_key for timer in self.rows().timers}
             for key in due:
                 queues.setdefault(root_of[key], []).append(Entry(c.TriggerTimer(key)))
-        self._round([queues[root][:1] for root in sorted(queues, key=lambda root: root or 0)])
+        if self._greedy:
+            self._run([entry for queue in queues.values() for entry in queue])
+        else:
+            self._round([queues[root][0] for root in sorted(queues, key=lambda root: root or 0)])
         return bool(queues)
 
-    def _round(self, queues: list[list[Entry]]) -> None:
-        waiting = deque(queues)
-        while waiting:
-            batch = list(waiting) if self._together else [waiting[0]]
-            for _ in batch:
-                waiting.popleft()
-            self._run([queue[0] for queue in batch])
+    def _round(self, entries: list[Entry]) -> None:
+        """One entry for each of several instances."""
+        if self._together:
+            self._run(entries)
+        else:
+            for entry in entries:
+                self._run([entry])
 
     def _run(self, entries: list[Entry]) -> None:
+        if not entries:
+            return
         self.executor.run(entries)
         if self._after is not None:
             self._after(self)
@@ -217,12 +242,14 @@ class World:
 
 
 @contextmanager
-def world(empty: Path, folder: Path, block: b.Block, **options: Any) -> Iterator[World]:
-    """A world on a database of its own, where time stands still."""
+def world(empty: Path, folder: Path, block: b.Block, *, instances: int, **options: Any) -> Iterator[World]:
+    """A world on a database of its own, where time stands still; the database is gone afterwards."""
     folder.mkdir()
     with stopped_time():
         made = World(copy_database(empty, folder / "test.db"), block, **options)
         try:
+            made.begin(instances)
             yield made
         finally:
             made.executor.close()
+            shutil.rmtree(folder)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,10 +23,12 @@ from procession.engine.records import COMPLETED, IncidentRecord, IncidentType
 from procession.errors import Aborted, AlreadyExists, NotFound, ProcessionError
 from procession.storage.port import Transaction
 
+T = TypeVar("T")
 log = logging.getLogger("procession.broker")
 
-MAX_ROUNDS = 50
-"""Loads of one batch; call depth and nesting bound it far below."""
+MAX_ROUNDS = 2000
+"""Loads of one batch. A handful is usual; each process called in one go takes two, and one command
+takes at most a thousand transitions."""
 
 
 class Entry(msgspec.Struct, eq=False):
@@ -35,6 +37,7 @@ class Entry(msgspec.Struct, eq=False):
     command: c.Command
     row_key: int | None = None
     """Of the durable row it came from, which goes with it."""
+    target: engine.Target | None = None
     reply: Any = None
     error: ProcessionError | None = None
     poison: BaseException | None = None
@@ -65,7 +68,7 @@ class Batch:
         self._transaction = transaction
         self._graphs = graphs
         self._keys = keys
-        self._entries, self.postponed = _lock(transaction, entries)
+        self._entries, self.postponed = self._lock(entries)
         self._watched = watched
         """Instances somebody began to wait for: they may have ended before."""
         self._awaited = awaited
@@ -78,22 +81,43 @@ class Batch:
             StorageError: the database cannot be used.
             KeysExhausted: more keys are needed; begin again with more.
         """
+        self._load_targets()
         for _ in range(MAX_ROUNDS):
             want = Reads(self.unit, self._graphs.get)
             if self._pass(want):
                 break
             self._load(want)
         else:
-            raise RuntimeError(f"after {MAX_ROUNDS} rounds a batch still misses {want.keys}, {want.finds}")
+            raise RuntimeError(f"a batch still misses records after {MAX_ROUNDS} rounds")
         if board is not None:
             self.handed = board.assign(self.unit, self._transaction)
-            self._load_all(lambda want: self._declare_handed(want))
+            self._load_asking(self.handed, lambda handed, want: declare_activation(want, *handed))
         self._collect_results()
         self._transaction.write(self.unit)
 
-    def _declare_handed(self, want: Reads) -> None:
-        for stream, job in self.handed:
-            declare_activation(want, stream, job)
+    def _lock(self, entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+        """The entries whose roots this transaction got, and those that must wait for another."""
+        for entry in entries:
+            entry.target = engine.target(entry.command)
+        granted = self._transaction.lock({entry.target for entry in entries if entry.target is not None})
+        ours: list[Entry] = []
+        postponed: list[Entry] = []
+        for entry in entries:
+            (ours if entry.target is None or entry.target in granted else postponed).append(entry)
+        return ours, postponed
+
+    def _load_targets(self) -> None:
+        """The records that commands name come first: what else is read follows from them."""
+        want = Reads(self.unit, self._graphs.get)
+        for entry in self._entries:
+            if entry.target is not None:
+                table, key = entry.target
+                want.keys.setdefault(table, set()).add(key)
+            if entry.row_key is not None:
+                want.keys.setdefault("command", set()).add(entry.row_key)
+        for key in self._watched:
+            want.keys.setdefault("process_instance", set()).add(key)
+        self._load(want)
 
     def _pass(self, want: Reads) -> bool:
         """Run every command once. False if something was missed (noted in `want`)."""
@@ -118,15 +142,18 @@ class Batch:
 
     def _load_for(self, entries: list[Entry]) -> None:
         """Load what the commands declare; those that are content are not asked again."""
-        asking = entries
+        self._load_asking(entries, lambda entry, want: engine.declare(entry.command, want))
 
-        def declare(want: Reads) -> None:
-            nonlocal asking
-            asking = [entry for entry in asking if _wants(entry, want)]
-            for key in self._watched:
-                want.get(self.unit.instances, key)
-
-        self._load_all(declare)
+    def _load_asking(self, items: list[T], declare: Callable[[T, Reads], bool]) -> None:
+        """Load what each item declares; those that are content are not asked again."""
+        for _ in range(MAX_ROUNDS):
+            want = Reads(self.unit, self._graphs.get)
+            items = [item for item in items if declare(item, want)]
+            if not want:
+                return
+            self._load(want)
+            if not items:
+                return
 
     def _new_run(self) -> Run:
         clock = self._transaction.clock
@@ -241,11 +268,7 @@ class Batch:
         ]
         completed = [instance.key for instance in ended if instance.state == COMPLETED]
 
-        def declare(want: Reads) -> None:
-            for key in completed:
-                want.find(variables, "scope", key)
-
-        self._load_all(declare)
+        self._load_asking(completed, lambda key, want: bool(want.find(variables, "scope", key)) and False)
         for instance in ended:
             if instance.state != COMPLETED:
                 self.results[instance.key] = Aborted(
@@ -253,21 +276,3 @@ class Batch:
                 )
         for key in completed:
             self.results[key] = {v.name: v.value for v in variables.find("scope", key)}
-
-
-def _lock(transaction: Transaction, entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
-    """The entries whose roots this transaction got, and those that must wait for another."""
-    targets = [engine.target(entry.command) for entry in entries]
-    granted = transaction.lock({target for target in targets if target is not None})
-    ours: list[Entry] = []
-    postponed: list[Entry] = []
-    for entry, target in zip(entries, targets, strict=True):
-        (ours if target is None or target in granted else postponed).append(entry)
-    return ours, postponed
-
-
-def _wants(entry: Entry, want: Reads) -> bool:
-    """Whether a command still wants something; it is noted in `want`."""
-    if entry.row_key is not None:
-        want.get(want.unit.commands, entry.row_key)
-    return engine.declare(entry.command, want)

@@ -19,7 +19,7 @@ ACTIVATABLE = JobState.ACTIVATABLE.value
 ACTIVATED = JobState.ACTIVATED.value
 
 
-class ActivatedJob(msgspec.Struct, frozen=True, kw_only=True):
+class ActivatedJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A job as it is handed to a worker."""
 
     key: int
@@ -194,20 +194,21 @@ def _lease(jobs: list[Job], streams: list[JobStream], now: int) -> Handed:
     return handed
 
 
-def declare_activation(want: Reads, stream: JobStream, job: Job) -> None:
-    """Name what a worker is told about a job."""
+def declare_activation(want: Reads, stream: JobStream, job: Job) -> bool:
+    """Name what a worker is told about a job. Answers whether more follows from what is loaded now."""
     unit = want.unit
     element = want.get(unit.elements, job.element_key)
     want.get(unit.instances, job.instance_key)
     want.graph(job.definition_key)
     if element is None:
-        return
+        return True
     keys = _scope_keys(unit, element)
     if stream.fetch is None:
         for scope_key in keys:
             want.find(unit.variables, "scope", scope_key)
     else:
         want.get_all(unit.variables, [(scope_key, name) for name in stream.fetch for scope_key in keys])
+    return False
 
 
 def _scope_keys(unit: Unit, element: ElementInstance) -> list[int]:

@@ -365,8 +365,11 @@ class Node:
             self._keys.refill(force=True)
             self._execute(work, watched, internal=internal)
         except StorageError as error:
+            if not work:
+                log.warning("%s; trying again in a second", error)  # nobody asked, so nobody would hear
             self._board.expect(None)
             self._pause()
+            log.warning("a batch failed and is tried again where nobody waits for it: %s", error)
             _answer(work, error)
             self._fail_watches(watched, error)
         except Exception as error:
@@ -459,7 +462,7 @@ class Node:
 
     def _tell(self, batch: Batch) -> None:
         """Tell the other nodes what this commit may mean for them."""
-        if self._peers is None:
+        if self._peers is None or not self._peers.others():
             return
         unit = batch.unit
         jobs = {job.type for job in unit.jobs.live.values() if job.due is not None and job.due <= self._now()}

@@ -78,7 +78,7 @@ class Peers:
     def tell(self, hint: Hint) -> None:
         """Send to every other live node; never blocks, never fails."""
         payload = _encode(hint)
-        for address in self._addresses():
+        for address in self.others():
             try:
                 self.socket.sendto(payload, address)
             except (ConnectionRefusedError, FileNotFoundError):
@@ -98,7 +98,8 @@ class Peers:
             except msgspec.DecodeError:
                 hints.append(Hint(all=True))
 
-    def _addresses(self) -> list[str]:
+    def others(self) -> list[str]:
+        """The addresses of the other nodes, some of which may be gone."""
         try:
             changed = os.stat(self._folder).st_mtime_ns
         except OSError:

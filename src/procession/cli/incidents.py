@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,11 @@ from procession.cli.database import ask, client
 from procession.cli.exits import EXIT_CODES
 from procession.cli.options import DEFAULT_DATABASE, Database, Format, Limit, OutputFormat
 from procession.cli.output import print_json, print_text, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from procession import IncidentInfo
 
 group = typer.Typer(
     help="Look at what needs an operator, and let it go on.", no_args_is_help=True, epilog=EXIT_CODES
@@ -43,7 +49,11 @@ def list_(
     )
     if format is OutputFormat.JSON:
         print_json(found)
-        return
+    else:
+        print_text(_table(found) if found else "No incidents match.")
+
+
+def _table(found: Sequence[IncidentInfo]) -> Table:
     headers = (
         "key",
         "type",
@@ -69,7 +79,7 @@ def list_(
         )
         for i in found
     )
-    print_text(table(headers, rows) if found else "No incidents match.")
+    return table(headers, rows)
 
 
 @group.command(epilog=EXIT_CODES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from procession.broker import ActivatedJob, Hint, Inbox, Node, prepare
+from procession.broker import FORKED, ActivatedJob, Hint, Inbox, Node, prepare
 from procession.client.instance import Instance
 from procession.client.job import Signature
 from procession.client.joining import preset_key, write_command
@@ -78,6 +79,8 @@ class Procession:
         self._files: dict[str, bytes] = {}
         self._workers: list[Worker] = []
         self._running: tuple[Node, Inbox] | None = None
+        self._pid = 0
+        """The process it runs in; a fork of that must not use it."""
 
     # --- before it runs -------------------------------------------------------------------------
 
@@ -155,6 +158,7 @@ class Procession:
         storage = await asyncio.to_thread(_open, self.url)
         node = Node(storage, serve=self.serve)
         node.start()
+        self._pid = os.getpid()
         self._running = (node, Inbox(asyncio.get_running_loop()))
         try:
             if self._files:
@@ -198,6 +202,8 @@ class Procession:
     def _runtime(self) -> tuple[Node, Inbox]:
         if self._running is None:
             raise NotReady("the app is not running; do this inside `async with app:`")
+        if self._pid != os.getpid():
+            raise NotReady(FORKED)
         return self._running
 
     @property
@@ -415,7 +421,7 @@ class Procession:
         include_resolved: bool = False,
         limit: int = 100,
     ) -> list[IncidentInfo]:
-        """Incidents, oldest first; open ones unless told otherwise."""
+        """Incidents, newest first; open ones unless told otherwise."""
         from procession.storage import searches
 
         return await asyncio.to_thread(

@@ -53,7 +53,7 @@ class Instance:
             NotReady: the app was left meanwhile.
         """
         try:
-            async with asyncio.timeout(timeout.total_seconds() if timeout else None):
+            async with asyncio.timeout(None if timeout is None else timeout.total_seconds()):
                 texts = await self._texts()
         except TimeoutError:
             raise DeadlineExceeded(

@@ -38,6 +38,8 @@ class Job:
         """Tries left, this one included."""
         self.answered = False
         """Whether the handler completed it itself."""
+        self.answering = False
+        """Whether it did, or is about to: the lease need not be kept any longer."""
 
     @property
     def key(self) -> int:
@@ -111,8 +113,12 @@ class Job:
         """
         if self.answered:
             raise NotReady(f"job {self.key} has been answered already")
-        await self._app._complete(self._activated, variables, connection)
-        self.answered = True
+        self.answering = True
+        try:
+            await self._app._complete(self._activated, variables, connection)
+            self.answered = True
+        finally:
+            self.answering = self.answered
 
 
 class Signature:

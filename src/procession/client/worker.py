@@ -41,14 +41,20 @@ _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) el
 class Running:
     """A job that is being handled."""
 
-    __slots__ = ("activated", "began", "disowned", "task")
+    __slots__ = ("activated", "began", "disowned", "job", "task")
 
     def __init__(self, activated: ActivatedJob) -> None:
         self.activated = activated
         self.began = time.monotonic()
         self.task: asyncio.Task[None] | None = None
+        self.job: Job | None = None
         self.disowned = False
         """The lease was lost or the time is over: its answer is not sent."""
+
+    @property
+    def needs_lease(self) -> bool:
+        """Whether it is still to be answered: a handler that has done so itself may take its time."""
+        return not self.disowned and not (self.job is not None and self.job.answering)
 
 
 class Worker:
@@ -106,7 +112,7 @@ class Worker:
     # --- handlers run ---------------------------------------------------------------------------
 
     async def _handle(self, running: Running) -> None:
-        job = self._job(running.activated)
+        job = running.job = self._job(running.activated)
         try:
             result = await self.task.signature.call(job, running.activated.variables)
             answer = self._completion(job, running.activated, result)
@@ -235,7 +241,7 @@ class Worker:
             lived = now - running.began
             if lived >= self.task.max_runtime.total_seconds():
                 self._overrun(running)
-            elif not running.disowned:
+            elif running.needs_lease:
                 self._renew(running)
 
     def _renew(self, running: Running) -> None:
@@ -244,8 +250,11 @@ class Worker:
         self._app._node.tell(command, self._app._inbox, lambda error: self._lost(running, error))
 
     def _lost(self, running: Running, error: ProcessionError) -> None:
-        if isinstance(error, WrongState | NotFound) and running.activated.key in self._running:
-            log.warning("job %d is no longer ours: %s", running.activated.key, error)
+        if not running.needs_lease or running.activated.key not in self._running:
+            return
+        if isinstance(error, WrongState | NotFound):
+            level = logging.INFO if isinstance(error, NotFound) else logging.WARNING
+            log.log(level, "job %d is no longer ours: %s", running.activated.key, error)
             self._disown(running)
 
     def _overrun(self, running: Running) -> None:

@@ -13,7 +13,7 @@ from procession.engine.records import DEFAULT_TENANT
 Variables = dict[str, str]
 
 
-class Command(msgspec.Struct, frozen=True, tag=True):
+class Command(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Base of all commands."""
 
 
@@ -172,7 +172,7 @@ class SetVariables(Command, frozen=True):
 # has no room for is stored as a `Continue`.
 
 
-class Step(msgspec.Struct, frozen=True, tag=True):
+class Step(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Base of all steps."""
 
 
@@ -257,7 +257,7 @@ def decode(payload: bytes) -> AnyCommand:
     return _decoder.decode(payload)
 
 
-class Started(msgspec.Struct, frozen=True):
+class Started(msgspec.Struct, frozen=True, gc=False):
     """Answer to a start: the instance, and whether this start made it."""
 
     key: int

@@ -129,6 +129,11 @@ class Node:
         chooses = self.kind in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY) and len(self.outgoing) > 1
         return not (self.inputs or self.outputs or self.boundaries or self.loop or chooses)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a token stays here; a script that is FEEL is evaluated at once."""
+        return self.behaviour.waits and (self.script is None or self.loop is not None)
+
     @cached_property
     def entry_reads(self) -> frozenset[str]:
         """Variables that activating the element touches: mappings, job attributes, its own events."""
@@ -222,7 +227,7 @@ class Frontier:
             self.all_variables = True
         if node.start is not None:
             todo.append(node.start)
-        elif not node.behaviour.waits:
+        elif not node.waits:
             self.names.update(node.exit_names)
             self._leave(node, todo)
 

@@ -68,7 +68,7 @@ def want_element(
     if instance is None or graph is None:
         return None
     node = graph.nodes[element.element_id]
-    scopes = _scopes(want, element)
+    scopes = scopes_around(want, element)
     if element.job_key is not None:
         want.get(unit.jobs, element.job_key)
     if element.incident_key is not None:
@@ -108,7 +108,7 @@ def want_inside(want: Reads, scope_key: int) -> None:
     want.find(want.unit.joins, "scope", scope_key)
 
 
-def _scopes(want: Reads, element: ElementInstance) -> list[ElementInstance]:
+def scopes_around(want: Reads, element: ElementInstance) -> list[ElementInstance]:
     """The element and the scope elements around it, innermost first (loaded with the element)."""
     scopes = [element]
     while scopes[-1].scope_key != element.instance_key:

@@ -279,8 +279,10 @@ def drain(run: Run) -> None:
     """Run the queue until every token waits; past the bound the rest becomes command rows."""
     queue = run.queue
     left = TRANSITIONS_PER_COMMAND
+    created = run.unit.elements.added
+    most = len(created) + TRANSITIONS_PER_COMMAND  # one step may create many (multi-instance)
     while queue or run.settle:
-        while queue and left:
+        while queue and left and len(created) < most:
             step = queue.popleft()
             _STEPS[step.__class__](run, step)
             left -= 1

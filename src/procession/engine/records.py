@@ -70,7 +70,7 @@ TERMINATED = ElementState.TERMINATED.value
 DEFAULT_TENANT = "<default>"
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, gc=False):
     """Anything a unit of work keeps. The first field (or the fields `KEY` names) identifies it."""
 
 

@@ -59,6 +59,8 @@ class Run:
         """The root the current command works in, and its tenant."""
         self.tenant = ""
         self._keys = keys
+        self._instances = unit.instances.live.get
+        self._elements = unit.elements.live.get
         self._graphs = graphs
 
     def work_in(self, instance: ProcessInstance) -> None:
@@ -81,13 +83,13 @@ class Run:
         return self.graph(element.definition_key).nodes[element.element_id]
 
     def instance(self, key: int) -> ProcessInstance:
-        instance = self.unit.instances.get(key)
+        instance = self._instances(key) or self.unit.instances.get(key)
         if instance is None:
             raise LookupError(f"process instance {key} has no record")
         return instance
 
     def element(self, key: int) -> ElementInstance:
-        element = self.unit.elements.get(key)
+        element = self._elements(key) or self.unit.elements.get(key)
         if element is None:
             raise LookupError(f"element instance {key} has no record")
         return element

@@ -7,7 +7,7 @@ were loaded, so nothing is ever read lazily. What changed is found by comparing,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
@@ -27,13 +27,17 @@ _UNKNOWN: Row = ()
 
 
 class Missed(Exception):
-    """A record, or the answer to a look-up, was needed and had not been loaded."""
+    """A record, or the answer to a look-up, was needed and had not been loaded.
 
-    def __init__(self, table: str, index: str | None, value: Key) -> None:
+    `ahead` are keys of the same table that will be needed soon: they are worth loading with it.
+    """
+
+    def __init__(self, table: str, index: str | None, value: Key, ahead: Iterable[Key] = ()) -> None:
         super().__init__(f"{table}.{index or 'key'} = {value!r}")
         self.table = table
         self.index = index
         self.value = value
+        self.ahead = ahead
 
 
 class IndexView:
@@ -136,8 +140,9 @@ class Table(Generic[R]):
             for key, record in self.added.items():
                 view.note(key, record)
         added = view.added.get(value)
-        every = (self.get(key) for key in (*(keys or ()), *(added or ())))
-        found = [record for record in every if record is not None]
+        if added:
+            keys = [*keys, *added] if keys else added
+        found = [present for key in keys or () if (present := self.get(key)) is not None]
         if view.open_only:
             return [record for record in found if cast(Any, record).ended_at is None]
         return found
@@ -287,7 +292,7 @@ class Reads:
         if missed.table == "graph":
             self.graphs.add(missed.value)
         elif missed.index is None:
-            self.keys.setdefault(missed.table, set()).add(missed.value)
+            self.keys.setdefault(missed.table, set()).update((missed.value, *missed.ahead))
         else:
             self.finds.setdefault((missed.table, missed.index), set()).add(missed.value)
 

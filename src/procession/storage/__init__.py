@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from procession.errors import InvalidInput
 from procession.storage.port import Storage
@@ -19,19 +19,25 @@ def open_storage(url: str) -> Storage:
         InvalidInput: the URL names no database this version can use.
         SchemaMismatch: a newer Procession made it.
         StorageError: it cannot be used.
+
+    Another process may hold the file for `PROCESSION_BUSY_SECONDS` (environment, default 30) before
+    we give up.
     """
-    prefix = "sqlite:///"
-    if not url.startswith(prefix) or url == prefix or ":memory:" in url:
-        raise InvalidInput(
-            f"database URL {url!r} is not understood; write sqlite:///orders.db for a file in this folder, "
-            "or sqlite:////var/lib/orders.db for a full path"
-        )
+    from procession.storage.searches.opening import database_file
     from procession.storage.sqlite import SQLiteStorage
 
-    storage = SQLiteStorage(Path(url.removeprefix(prefix)).absolute())
+    storage = SQLiteStorage(database_file(url), busy_seconds=_busy_seconds())
     try:
         storage.open()
     except BaseException:
         storage.close()
         raise
     return storage
+
+
+def _busy_seconds() -> float:
+    text = os.environ.get("PROCESSION_BUSY_SECONDS", "30")
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(f"PROCESSION_BUSY_SECONDS is {text!r}, not a number of seconds") from None

@@ -57,14 +57,14 @@ def _index(table: sa.Table, index: Index) -> None:
     where = sa.and_(*conditions) if conditions else None
     name = f"ix_{table.name}_{'_'.join(index.fields)}"
     columns = [table.c[field] for field in index.fields]
-    sa.Index(name, *columns, unique=index.unique, sqlite_where=where, postgresql_where=where)
+    sa.Index(name, *columns, unique=index.unique, sqlite_where=where)
 
 
 tables = {name: _table(name, spec) for name, spec in TABLES.items()}
 
 
 def _search_index(name: str, *columns: sa.Column[Any], where: sa.ColumnElement[bool] | None = None) -> None:
-    sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
+    sa.Index(name, *columns, sqlite_where=where)
 
 
 _job = tables["job"].c

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import cached_property
 
 import sqlalchemy as sa
 
@@ -29,10 +30,15 @@ class Runtime:
         self.app: SyncProcession = app.sync()
         self._procession = app
         self.app.__enter__()
-        self.clock = Clock(app.url)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Opened when a test first asks for the time: most never do."""
+        return Clock(self._procession.url)
 
     def close(self) -> None:
-        self.clock.close()
+        if "clock" in vars(self):
+            self.clock.close()
         self.app.__exit__(None, None, None)
 
     def settle(self) -> None:

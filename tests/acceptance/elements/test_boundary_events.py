@@ -10,11 +10,13 @@ from tests.building import (
     bpmn,
     call,
     catch,
+    connect,
     each,
     element,
     end,
     error,
     file,
+    flow,
     gateway,
     inputs,
     io,
@@ -342,3 +344,56 @@ def test_interrupting_a_sub_process_ends_all_its_children(process: ProcessTester
     process.assert_completed()
     assert process.jobs == []
     assert process.app.status().timers == 0
+
+
+def test_interrupting_a_call_ends_the_called_instance(process: ProcessTester) -> None:
+    child = process_of(start("cs") + job("work") + catch("c", on_duration("P9D")), "cs>work cs>c", id="child")
+    body = (
+        start() + call("t", "child") + end() + boundary("b", "t", on_duration("P1D")) + element("task", "x")
+    )
+    process.deploy(file(child, process_of(body, "s>t t>e b>x")))
+    process.start("p")
+    process.advance(DAY)
+    process.assert_passed("b", "x")
+    process.assert_completed()
+    assert process.jobs == []
+    assert process.app.status().timers == 0
+
+
+def test_interrupting_a_sub_process_takes_tokens_that_wait_at_a_join(process: ProcessTester) -> None:
+    inner = (
+        start("is") + gateway("parallel", "f") + element("task", "a") + job("i") + gateway("parallel", "j")
+    )
+    host = sub("t", inner, "is>f f>a f>i a>j i>j")
+    process.deploy(with_boundary(on_duration("P1D"), host=host))
+    process.start("p")
+    process.assert_waits_at("j", "i")
+    process.advance(DAY)
+    process.assert_passed("b", "x")
+    process.assert_completed()
+
+
+def test_a_non_interrupting_event_of_a_sub_process_leaves_its_inside_alone(process: ProcessTester) -> None:
+    host = sub("t", start("is") + job("i"), "is>i")
+    process.deploy(with_boundary(on_cycle("R2/P1D"), host=host, interrupting=False))
+    process.start("p")
+    process.advance(3 * DAY)
+    assert passes(process, "x") == 2
+    process.complete_job("i")
+    process.assert_passed("t", "e")
+    process.assert_completed()
+
+
+def test_what_fails_on_the_way_out_of_an_event_can_be_resolved(process: ProcessTester) -> None:
+    # Given a gateway behind a boundary event that cannot decide
+    body = start() + job("t") + boundary("b", "t", on_duration("P1D")) + gateway("exclusive", "g")
+    body += element("task", "x") + element("task", "y") + connect("s>t b>g")
+    body += flow("g", "x", "n = 1") + flow("g", "y", "n = 2")
+    process.deploy(bpmn(body))
+    process.start("p")
+    process.advance(DAY)
+    assert [incident.element_id for incident in process.detail.incidents] == ["g"]
+    process.set_variables({"n": 2})
+    process.resolve_incident()
+    process.assert_passed("b", "g", "y")
+    process.assert_completed()

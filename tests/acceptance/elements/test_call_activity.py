@@ -128,3 +128,32 @@ def test_a_called_instance_cannot_be_cancelled_alone(process: ProcessTester) -> 
     with pytest.raises(WrongState, match=str(root.key)):
         called(process).cancel()
     called(process).assert_active()
+
+
+def test_forty_different_processes_may_call_each_other_in_a_chain(process: ProcessTester) -> None:
+    # Given a chain in which each process calls the next, down to one with a job
+    chain = [
+        process_of(
+            start(f"s{n}") + call(f"c{n}", f"q{n + 1}") + end(f"e{n}"), f"s{n}>c{n} c{n}>e{n}", id=f"q{n}"
+        )
+        for n in range(40)
+    ]
+    bottom = process_of(start("bs") + job("work"), "bs>work", id="q40")
+    process.deploy(file(*chain, bottom))
+    # When it is started on a node that has seen none of them
+    process.restart()
+    process.start("q0")
+    # Then the job at the bottom is there, and its end is the end of all
+    process.complete_job("work", {"n": 1})
+    process.assert_completed()
+    assert process.variables == {"n": 1}
+
+
+def test_many_calls_that_never_wait_run_in_one_go(process: ProcessTester) -> None:
+    called = [process_of(start(f"s{n}"), id=f"q{n}") for n in range(40)]
+    body = start() + "".join(call(f"c{n}", f"q{n}") for n in range(40))
+    flows = "s>c0 " + " ".join(f"c{n}>c{n + 1}" for n in range(39))
+    process.deploy(file(*called, process_of(body, flows)))
+    process.restart()
+    process.start("p")
+    process.assert_completed()

@@ -1,7 +1,7 @@
 """The inclusive gateway (BPMN 2.0 sections 10.6.3 and 13.4.3): some paths, and a merge that knows which."""
 
 from procession.testing import ProcessTester
-from tests.building import bpmn, connect, element, end, flow, gateway, job, start, sub
+from tests.building import bpmn, connect, element, end, flow, gateway, job, script, start, sub
 
 
 def split(after: str, flows: str, *, default: str | None = None) -> bytes:
@@ -139,4 +139,18 @@ def test_it_waits_for_a_path_that_splits_again_inside(process: ProcessTester) ->
     process.assert_waits_at("m", "j", "y")
     process.complete_job("y")
     process.assert_waits_at("t")
+    assert passes(process, "m") == 1
+
+
+def test_it_waits_for_a_token_that_is_between_two_transactions(process: ProcessTester) -> None:
+    # Given a short path, and one that goes round more often than one transaction has room for
+    body = start() + gateway("inclusive", "g") + element("task", "a") + gateway("exclusive", "in")
+    body += script("count", "n + 1", "n") + gateway("exclusive", "x", default="x_m")
+    body += gateway("inclusive", "m") + job("t") + connect("s>g a>m in>count count>x x>m m>t")
+    body += flow("g", "a", "true") + flow("g", "in", "true") + flow("x", "in", "n < 1000")
+    process.deploy(bpmn(body))
+    process.start("p", {"n": 0})
+    # Then they merge when both have come
+    assert process.variables == {"n": 1000}
+    assert len(process.jobs) == 1
     assert passes(process, "m") == 1

@@ -7,20 +7,28 @@ import pytest
 from procession import Job, Procession
 from procession.testing import ProcessTester
 from tests.building import (
+    boundary,
     bpmn,
     call,
     catch,
     each,
     element,
     end,
+    error,
     file,
+    flow,
+    gateway,
     inputs,
     job,
+    message,
     on_duration,
+    on_error,
     outputs,
+    receive,
     script,
     start,
     sub,
+    terminate,
     times,
 )
 from tests.building import process as process_of
@@ -285,3 +293,133 @@ def test_input_mappings_of_a_child_see_its_item(process: ProcessTester) -> None:
     process.complete_job("t")
     process.complete_job("t")
     assert process.variables == {"items": [1, 2], "results": ["item 1", "item 2"]}
+
+
+MANY = "=for n in 1..3000 return n"
+
+
+def test_enough_of_many_children_end_the_others(process: ProcessTester) -> None:
+    process.deploy(looped(each(MANY, collect=("results", "=r"), until="numberOfCompletedInstances >= 2")))
+    process.start("p")
+    process.complete_job("t", {"r": 1})
+    process.complete_job("t", {"r": 2})
+    process.assert_completed()
+    assert process.jobs == []
+    assert process.variables["results"] == [1, 2] + [None] * 2998
+
+
+def test_a_body_can_be_cancelled_while_its_children_are_still_being_made(process: ProcessTester) -> None:
+    process.deploy(looped(each(MANY)))
+    instance = process.app.start("p")
+    process.app.cancel(instance.key)
+    process.of(instance).assert_terminated()
+    assert process.of(instance).jobs == []
+
+
+def test_children_that_never_wait_complete_over_many_transactions(process: ProcessTester) -> None:
+    marker = each(MANY, "n", collect=("results", "=double"))
+    process.deploy(bpmn(start() + script("t", "n * 2", "double", inner=marker) + end(), "s>t t>e"))
+    process.start("p")
+    process.assert_completed()
+    assert process.variables["results"] == [2 * n for n in range(1, 3001)]
+
+
+def test_a_non_interrupting_event_of_the_body_leaves_the_children_alone(process: ProcessTester) -> None:
+    body = start() + job("t", inner=each("=[1, 2]")) + end() + element("task", "x")
+    body += boundary("b", "t", on_duration("P1D"), interrupting=False)
+    process.deploy(bpmn(body, "s>t t>e b>x"))
+    process.start("p")
+    process.advance(timedelta(days=1))
+    assert [step.element_id for step in process.detail.path].count("x") == 1
+    assert len(process.jobs) == 2
+
+
+def test_an_interrupting_event_of_the_body_ends_all_children(process: ProcessTester) -> None:
+    body = start() + job("t", inner=each("=[1, 2]", sequential=True)) + end() + element("task", "x")
+    body += boundary("b", "t", on_duration("P1D"))
+    process.deploy(bpmn(body, "s>t t>e b>x"))
+    process.start("p")
+    process.advance(timedelta(days=1))
+    process.assert_passed("b", "x")
+    process.assert_completed()
+    assert process.jobs == []
+
+
+def test_a_result_that_cannot_be_made_is_an_incident_of_its_child(process: ProcessTester) -> None:
+    endless = "count(for a in 1..100000 return for b in 1..100000 return for c in 1..1000 return c)"
+    process.deploy(looped(each("=[1, 2]", collect=("results", f"={endless}"))))
+    process.start("p")
+    process.complete_job("t")
+    process.assert_incident("EXTRACT_VALUE_ERROR", at="t")
+    process.assert_active()
+
+
+def test_a_terminate_end_event_in_a_child_ends_that_child_only(process: ProcessTester) -> None:
+    inner = start("is") + job("go") + terminate("stop") + job("other")
+    process.deploy(
+        bpmn(start() + sub("t", inner, "is>go go>stop is>other", inner=each("=[1, 2]")) + end(), "s>t t>e")
+    )
+    process.start("p")
+    process.complete_job("go")
+    assert sorted(open_job.element_id for open_job in process.jobs) == ["go", "other"]
+    process.complete_job("go")
+    process.assert_passed("t", "e")
+    process.assert_completed()
+
+
+def test_each_child_waits_for_its_own_message(process: ProcessTester) -> None:
+    looped_task = receive("t", "ping", inner=each("=keys", "key", collect=("results", "=n")))
+    process.deploy(bpmn(start() + looped_task + end(), "s>t t>e", definitions=message("ping")))
+    process.start("p", {"keys": ["A", "B"]})
+    process.publish("ping", "B", {"n": 2})
+    process.assert_waits_at("t")
+    process.publish("ping", "A", {"n": 1})
+    process.assert_completed()
+    assert process.variables["results"] == [1, 2]
+
+
+def test_an_error_end_event_in_one_child_ends_the_whole_body(process: ProcessTester) -> None:
+    inner = start("is") + job("go") + end("bad", on_error("BAD"))
+    looped_sub = sub("t", inner, "is>go go>bad", inner=each("=[1, 2, 3]"))
+    body = start() + looped_sub + boundary("b", "t", on_error("BAD")) + element("task", "x")
+    process.deploy(bpmn(body, "s>t b>x", definitions=error("BAD")))
+    process.start("p")
+    process.complete_job("go")
+    process.assert_passed("b", "x")
+    process.assert_completed()
+    assert process.jobs == []
+
+
+def test_many_called_instances_are_cancelled_with_their_caller(process: ProcessTester) -> None:
+    child = process_of(start("cs") + job("work") + catch("c", on_duration("P1D")), "cs>work cs>c", id="child")
+    parent = process_of(start() + call("t", "child", inner=each("=for n in 1..600 return n")), "s>t")
+    process.deploy(file(child, parent))
+    process.start("p")
+    assert process.app.count_instances("child")["ACTIVE"] == 600
+    process.cancel()
+    process.assert_terminated()
+    assert process.app.count_instances("child") == {"ACTIVE": 0, "COMPLETED": 0, "TERMINATED": 600}
+    assert process.jobs == []
+
+
+def test_a_long_sequence_that_never_waits_is_bounded_and_complete(process: ProcessTester) -> None:
+    marker = each(MANY, "n", collect=("results", "=double"), sequential=True)
+    process.deploy(bpmn(start() + script("t", "n * 2", "double", inner=marker) + end(), "s>t t>e"))
+    process.start("p")
+    process.assert_completed()
+    assert process.variables["results"][-1] == 6000
+
+
+def test_a_merge_in_each_child_is_of_that_child(process: ProcessTester) -> None:
+    inner = (
+        start("is") + gateway("inclusive", "g") + job("a") + job("b") + gateway("inclusive", "m") + end("ie")
+    )
+    inner += flow("g", "a", "n <= 2") + flow("g", "b", "n >= 2")
+    looped_sub = sub("t", inner, "is>g a>m b>m m>ie", inner=each("=[1, 2, 3]", "n"))
+    process.deploy(bpmn(start() + looped_sub + end(), "s>t t>e"))
+    process.start("p")
+    for name in ("a", "a", "b", "b"):
+        process.assert_active()
+        process.complete_job(name)
+    process.assert_completed()
+    assert [step.element_id for step in process.detail.path].count("m") == 3

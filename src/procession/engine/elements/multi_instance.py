@@ -25,8 +25,11 @@ from procession.engine.records import (
     ProcessInstance,
 )
 from procession.engine.run import Run, Stuck
+from procession.engine.unit import Missed
 
 CHUNK = 200
+AHEAD = 50
+"""Items of a sequential body that are loaded at once: children that never wait need one after the other."""
 _work = msgspec.json.Decoder(tuple[int, list[str]])
 
 
@@ -156,7 +159,7 @@ class MultiInstance(Behaviour):
                 lifecycle.terminate_children(run, body, body.instance_key)
         elif self.loop.spec.sequential and body.state == ACTIVATED:
             position = body.loop_completed + 1
-            item = run.unit.items.get((body.key, -position)) if position <= body.loop_total else None
+            item = _waiting_item(run, body, position) if position <= body.loop_total else None
             if item is not None:
                 run.unit.items.remove(item)
                 body.active += 1
@@ -180,6 +183,8 @@ class MultiInstance(Behaviour):
     def terminate(self, run: Run, element: ElementInstance, node: Node) -> bool:
         if element.loop_counter:
             return self.inner.terminate(run, element, node)
+        for item in run.unit.items.find("scope", element.key):
+            run.unit.items.remove(item)
         if element.active == 0:
             return True
         lifecycle.terminate_children(run, element, element.instance_key)
@@ -193,6 +198,15 @@ class MultiInstance(Behaviour):
 
     def instance_ended(self, run: Run, element: ElementInstance, node: Node, called: ProcessInstance) -> None:
         self.inner.instance_ended(run, element, node, called)
+
+
+def _waiting_item(run: Run, body: ElementInstance, position: int) -> Item | None:
+    """An item of a sequential body whose turn has come."""
+    items = run.unit.items
+    key = (body.key, -position)
+    if not items.known(key):
+        raise Missed(items.name, None, key, ((body.key, -position - ahead) for ahead in range(1, AHEAD)))
+    return items.get(key)
 
 
 def _mark(behaviour: Behaviour, node: Node) -> Behaviour | None:

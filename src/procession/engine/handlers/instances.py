@@ -65,6 +65,8 @@ def _wanted(command: c.StartInstance, want: Reads) -> Definition | None:
 
 
 def _version(found: list[Definition], version: int) -> Definition | None:
+    if version < 0 and len(found) == 1:
+        return found[0]
     if version < 0:
         return max(found, key=lambda definition: definition.version, default=None)
     return next((definition for definition in found if definition.version == version), None)

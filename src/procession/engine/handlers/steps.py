@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from procession.engine import commands as c
-from procession.engine.handling import Handler, Target, handles, want_element, want_end, want_inside
+from procession.engine.handling import (
+    Handler,
+    Target,
+    handles,
+    scopes_around,
+    want_element,
+    want_end,
+    want_inside,
+)
 from procession.engine.records import TERMINATED
 from procession.engine.run import Run
 from procession.engine.unit import Reads
@@ -29,18 +37,16 @@ def want_steps(steps: Iterable[c.AnyStep], want: Reads) -> None:
 
 def _want_arrival(step: c.Arrive, want: Reads) -> None:
     instance = want.get(want.unit.instances, step.instance_key)
-    scope = None
+    graph = want.graph(instance.definition_key) if instance is not None else None
+    keys = [step.instance_key]
     if step.scope_key != step.instance_key:
         scope = want.get(want.unit.elements, step.scope_key)
-    if instance is None:
-        return
-    graph = want.graph(instance.definition_key)
+        keys += [around.key for around in scopes_around(want, scope) if around.locals] if scope else []
     if graph is None:
         return
     node = graph.nodes[step.element_id]
-    for name in (*node.entry_reads, *node.frontier.names):
-        for key in {step.scope_key, step.instance_key} | ({scope.scope_key} if scope else set()):
-            want.get(want.unit.variables, (key, name))
+    names = node.entry_reads | node.frontier.names
+    want.get_all(want.unit.variables, [(key, name) for name in names for key in keys])
     if node.behaviour.joins:
         want.get(want.unit.joins, (step.scope_key, step.element_id))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from procession.errors import DatabaseReadOnly, StorageError
 from procession.storage.port import Clock, Storage, Transaction
 from procession.storage.sqlite.faults import is_busy, translated
 from procession.storage.sqlite.locks import WriterLocks, wait_until
@@ -19,6 +21,7 @@ from procession.storage.sqlite.transaction import SQLiteTransaction
 BUSY_SECONDS = 30.0
 """How long a writer waits for its turn before it gives up."""
 
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -50,6 +53,7 @@ class SQLiteStorage(Storage):
             try:
                 self._connect()
                 migrate(self.writer_url(), str(self.path))
+                self._check_writable()
             finally:
                 self._locks.release()
 
@@ -67,6 +71,11 @@ class SQLiteStorage(Storage):
         for pragma in _PRAGMAS:
             wait_until(lambda pragma=pragma: _done(connection, pragma), deadline, str(self.path))  # type: ignore[misc]
 
+    def _check_writable(self) -> None:
+        """SQLite opens a file that may only be read and says so at the first write: let that be now."""
+        with self._begun(self._deadline()) as connection:
+            connection.execute("UPDATE engine_state SET last_now=last_now")
+
     def writer_url(self) -> sa.URL:
         return sa.URL.create("sqlite", database=str(self.path))
 
@@ -81,18 +90,29 @@ class SQLiteStorage(Storage):
     @contextmanager
     def _turn(self) -> Iterator[sqlite3.Connection]:
         """The write lock of the file, in an open transaction; rolled back unless committed."""
-        connection, locks = self._connection, self._locks
-        if connection is None or locks is None:
+        locks = self._locks
+        if locks is None:
             raise sqlite3.ProgrammingError("the storage is not open")
         deadline = self._deadline()
         locks.acquire(deadline)
         try:
-            wait_until(lambda: _done(connection, "BEGIN IMMEDIATE"), deadline, str(self.path))
+            with self._begun(deadline) as connection:
+                yield connection
+        finally:
+            locks.release()
+
+    @contextmanager
+    def _begun(self, deadline: float) -> Iterator[sqlite3.Connection]:
+        """An open transaction, for who has the turn; rolled back unless committed."""
+        connection = self._connection
+        if connection is None:
+            raise sqlite3.ProgrammingError("the storage is not open")
+        wait_until(lambda: _done(connection, "BEGIN IMMEDIATE"), deadline, str(self.path))
+        try:
             yield connection
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            locks.release()
 
     def _read_clock(self, connection: sqlite3.Connection) -> Clock:
         last_now, offset, zone = connection.execute(
@@ -141,11 +161,10 @@ class SQLiteStorage(Storage):
 
 def sqlite_cannot_open(path: Path, error: OSError) -> Exception:
     """The error for a path where no file can be made."""
-    from procession.errors import StorageError
-
-    return StorageError(
+    kind = DatabaseReadOnly if error.errno in _DENIED else StorageError
+    return kind(
         f"database {path}: it cannot be opened ({error.strerror}); "
-        "check that the folder exists and may be written"
+        "check that the folder exists, and the permissions of file and folder"
     )
 
 

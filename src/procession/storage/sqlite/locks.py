@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class WriterLocks:
             os.open(f"{database}-{kind}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             for kind in ("turnstile", "writer")
         ]
+        _open.add(self)
 
     def acquire(self, deadline: float) -> None:
         """Take the turn.
@@ -62,6 +64,18 @@ class WriterLocks:
         for file in self._files:
             os.close(file)
         self._files = []
+
+
+_open: weakref.WeakSet[WriterLocks] = weakref.WeakSet()
+
+
+def _close_in_child() -> None:
+    """A fork shares its parent's locks, and would keep them if the parent were killed."""
+    for locks in list(_open):
+        locks.close()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
 
 
 def _try(file: int) -> bool:

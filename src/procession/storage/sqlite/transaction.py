@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ Row = tuple[Any, ...]
 
 def _row_key(name: str) -> Callable[[Row], Any]:
     width = len(TABLES[name].key)
-    return (lambda row: row[0]) if width == 1 else (lambda row: row[:width])
+    return itemgetter(0) if width == 1 else itemgetter(slice(width))
 
 
 def _updater(name: str) -> Callable[[Any], Any]:
@@ -58,8 +58,6 @@ class SQLiteTransaction(Transaction):
         self._execute = connection.execute
         self._changes_before = connection.total_changes
         self._changes_before = connection.total_changes
-        self._scopes_of: set[int] = set()
-        """Element instances whose surroundings were looked at."""
 
     def lock(self, targets: Collection[Target]) -> set[Target]:
         return set(targets)
@@ -69,7 +67,6 @@ class SQLiteTransaction(Transaction):
             self._load_keys(reads.unit.by_name[name], keys)
             for companion, field in TABLES[name].companions:
                 self._load_companions(reads.unit, name, keys, companion, field)
-        self._load_scopes(reads.unit.elements)
         for (name, index), values in reads.finds.items():
             self._load_index(reads.unit.by_name[name], index, values)
         reads.keys.clear()
@@ -79,11 +76,12 @@ class SQLiteTransaction(Transaction):
         name = table.name
         statement = STATEMENTS[name].by_key
         loaded = table.loaded
-        for key in keys:
-            loaded.setdefault(key, None)
+        loaded.update(dict.fromkeys(keys))
         key_of = _ROW_KEYS[name]
-        for row in self._rows(name, statement, list(keys)):
-            loaded[key_of(row)] = row
+        rows = list(self._rows(name, statement, list(keys)))
+        loaded.update(zip(map(key_of, rows), rows, strict=True))
+        if name == "element_instance":
+            self._load_scopes(table, rows)
 
     def _rows(self, name: str, statement: str, values: list[Any]) -> Iterable[Row]:
         cursor = self._execute(statement, (_json(values).decode(),))
@@ -104,16 +102,10 @@ class SQLiteTransaction(Transaction):
         if named:
             self._load_keys(table, named)
 
-    def _load_scopes(self, elements: Table[ElementInstance]) -> None:
-        """All element instances around those that are loaded, one level of nesting a query."""
-        loaded = elements.loaded
-        checked = self._scopes_of
-        while len(loaded) > len(checked):
-            new = [row for key, row in loaded.items() if key not in checked and row is not None]
-            checked.update(loaded)
-            around = {row[_SCOPE] for row in new if row[_SCOPE] != row[_INSTANCE]} - loaded.keys()
-            if not around:
-                return
+    def _load_scopes(self, elements: Table[ElementInstance], rows: list[Row]) -> None:
+        """The element instances around these, one level of nesting a query."""
+        around = {row[_SCOPE] for row in rows if row[_SCOPE] != row[_INSTANCE]} - elements.loaded.keys()
+        if around:
             self._load_keys(elements, around)
 
     def _load_index(self, table: Table[Any], index: str, values: Collection[Any]) -> None:
@@ -131,12 +123,15 @@ class SQLiteTransaction(Transaction):
         places = [fields.index(field) for field in view.spec.fields]
         found: dict[Any, list[Any]] = {value: [] for value in values}
         key_of = _ROW_KEYS[name]
-        for row in self._rows(name, STATEMENTS[name].by_index[index], values):
+        rows = list(self._rows(name, STATEMENTS[name].by_index[index], values))
+        for row in rows:
             key = key_of(row)
             table.loaded[key] = row
             value = row[places[0]] if len(places) == 1 else tuple(row[place] for place in places)
             found[value].append(key)
         view.loaded.update(found)
+        if name == "element_instance":
+            self._load_scopes(table, rows)
 
     def resource(self, definition_key: int) -> tuple[Definition, bytes] | None:
         row = self._execute(
@@ -221,9 +216,8 @@ class SQLiteTransaction(Transaction):
 
     def commit(self) -> None:
         if self._connection.total_changes == self._changes_before:
-            self._execute("ROLLBACK")  # nothing to make durable, so nothing to wait for
+            # Nothing to make durable, so nothing to wait for; and other nodes would take it for news.
+            self._execute("ROLLBACK")
             return
-        if self._connection.total_changes != self._changes_before:
-            # Without changes the file stays as it is: other nodes would take a commit for news.
-            self._execute("UPDATE engine_state SET last_now=?", (self.clock.now,))
+        self._execute("UPDATE engine_state SET last_now=?", (self.clock.now,))
         self._execute("COMMIT")

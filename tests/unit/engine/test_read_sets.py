@@ -1,0 +1,125 @@
+"""Read sets: what a command needs is known before it runs, in a few rounds (design, "Read sets")."""
+
+import pytest
+
+from procession.engine import commands as c
+from procession.engine.run import TRANSITIONS_PER_COMMAND
+from tests.building import (
+    boundary,
+    bpmn,
+    each,
+    element,
+    end,
+    gateway,
+    inputs,
+    job,
+    message,
+    on_duration,
+    on_message,
+    outputs,
+    script,
+    start,
+    sub,
+)
+from tests.unit.engine.driver import Driver
+
+ROUNDS = 4
+"""Passes a command may take, however many records it touches."""
+
+
+def open_jobs(driver: Driver) -> list[int]:
+    return sorted(record.key for record in driver.records("job") if record.ended_at is None)
+
+
+def test_starting_and_completing_a_one_task_instance_takes_one_round_each() -> None:
+    driver = Driver(bpmn(start() + job("t") + end(), "s>t t>e"))
+    driver.execute(c.StartInstance("p", variables={"n": "1"}))
+    assert driver.rounds == 1
+    driver.execute(c.CompleteJob(*open_jobs(driver), {"m": "2"}))
+    assert driver.rounds == 1
+
+
+def test_mappings_and_conditions_on_the_way_are_foreseen() -> None:
+    # Given a job followed by mappings, scripts and a join, in a sub-process with locals
+    inner = start("is") + job("a", mappings=inputs(x="=n") + outputs(y="=x")) + script("b", "y + z", "r")
+    inner += gateway("parallel", "f") + element("task", "c") + gateway("parallel", "j") + end("ie")
+    body = start() + sub("sub", inner, "is>a a>b b>f f>c f>j c>j j>ie", mappings=inputs(z="=n")) + end()
+    driver = Driver(bpmn(body, "s>sub sub>e"))
+    driver.execute(c.StartInstance("p", variables={"n": "1"}))
+    # When it is completed
+    driver.execute(c.CompleteJob(*open_jobs(driver)))
+    # Then nothing was missed
+    assert driver.rounds == 1
+    (instance,) = driver.records("process_instance")
+    assert instance.ended_at is not None
+
+
+def test_a_message_needs_few_rounds() -> None:
+    body = start() + job("t") + boundary("b", "t", on_message("ping")) + script("x", "n + k", "r")
+    driver = Driver(bpmn(body, "s>t b>x", definitions=message("ping")))
+    driver.execute(c.StartInstance("p", variables={"key": '"A"', "n": "1"}))
+    driver.execute(c.PublishMessage("ping", "A", variables={"k": "2"}))
+    assert driver.rounds == 1
+    (payload,) = [record.payload for record in driver.records("command")]
+    driver.execute(c.decode(payload))
+    assert driver.rounds <= ROUNDS
+
+
+@pytest.mark.parametrize("children", [3, 300])
+def test_cancelling_takes_as_many_rounds_for_many_children_as_for_few(children: int) -> None:
+    work = job("t", inner=each(f"=for n in 1..{children} return n"))
+    work += boundary("b", "t", on_duration("P1D"))
+    driver = Driver(bpmn(start() + work, "s>t"))
+    started = driver.execute(c.StartInstance("p"))
+    driver.settle()
+    driver.execute(c.CancelInstance(started.key))
+    assert driver.rounds <= 2 * ROUNDS
+    driver.settle()
+    assert open_jobs(driver) == []
+    assert driver.records("timer") == []
+
+
+def test_completing_one_of_many_children_reads_none_of_the_others() -> None:
+    driver = Driver(bpmn(start() + job("t", inner=each("=for n in 1..50 return n")), "s>t"))
+    driver.execute(c.StartInstance("p"))
+    loaded: set[int] = set()
+    load_keys = driver._load_keys
+
+    def watch(unit: object, name: str, keys: set[int]) -> None:
+        if name == "element_instance":
+            loaded.update(keys)
+        load_keys(unit, name, keys)  # type: ignore[arg-type]
+
+    driver._load_keys = watch  # type: ignore[method-assign]
+    driver.execute(c.CompleteJob(open_jobs(driver)[7]))
+    assert len(loaded) == 2  # the child and its body
+
+
+class TestBounds:
+    def test_ten_thousand_children_are_made_by_many_transactions(self) -> None:
+        driver = Driver(bpmn(start() + job("t", inner=each("=for n in 1..10000 return n")), "s>t"))
+        driver.execute(c.StartInstance("p"))
+        created = [driver.created]
+        while driver.rows["command"]:
+            payload = driver.rows["command"].pop(min(driver.rows["command"]))[3]
+            driver.execute(c.decode(payload))
+            created.append(driver.created)
+        assert sum(created) == 10_002
+        assert max(created) <= 1.2 * TRANSITIONS_PER_COMMAND
+
+    def test_a_loop_that_never_waits_is_cut(self) -> None:
+        driver = Driver(bpmn(start() + gateway("exclusive", "m") + element("task", "t"), "s>m m>t t>m"))
+        driver.execute(c.StartInstance("p"))
+        assert driver.created <= TRANSITIONS_PER_COMMAND
+        assert len(driver.records("command")) == 1
+
+
+def test_the_same_commands_make_the_same_records() -> None:
+    inner = each("=[3, 1, 2]", "n", collect=("results", "=r"))
+    content = bpmn(start() + script("t", "n * random number()", "r", inner=inner) + end(), "s>t t>e")
+    twins = [Driver(content), Driver(content)]
+    for driver in twins:
+        driver.execute(c.StartInstance("p"))
+        driver.settle()
+    assert twins[0].rows == twins[1].rows
+    assert len(twins[0].rows["element_instance"]) == 6

@@ -1,0 +1,53 @@
+"""What `import procession` gives, and what it costs."""
+
+import subprocess
+import sys
+
+import procession
+
+HEAVY = ("sqlalchemy", "alembic", "lxml", "typer", "rich", "croniter", "asyncio", "procession.broker")
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The modules a fresh interpreter has loaded after a statement."""
+    program = f"import sys\n{statement}\nprint(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_importing_procession_loads_nothing_heavy() -> None:
+    assert loaded_after("import procession").isdisjoint(HEAVY)
+
+
+def test_the_pytest_plugin_loads_nothing_of_procession_but_itself() -> None:
+    loaded = loaded_after("import procession.testing.plugin")
+    ours = {name for name in loaded if name.startswith("procession")}
+    assert ours == {"procession", "procession.testing", "procession.testing.plugin"}
+
+
+def test_the_public_names_are_sorted() -> None:
+    assert procession.__all__ == sorted(procession.__all__)
+
+
+def test_every_public_name_is_there() -> None:
+    for name in procession.__all__:
+        assert getattr(procession, name) is not None
+
+
+def test_every_lazy_name_is_public() -> None:
+    assert {*procession._HOME, "__version__"} == set(procession.__all__)
+
+
+def test_every_error_of_the_tree_is_public() -> None:
+    from procession import errors
+
+    tree = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, Exception) and value.__module__ == errors.__name__
+    }
+    assert tree <= set(procession.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    assert not hasattr(procession, "no_such_name")
