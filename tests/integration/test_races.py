@@ -185,7 +185,8 @@ async def test_the_end_of_an_instance_against_a_message_that_starts_the_next(
     assert rows(database, "SELECT count(*) FROM process_instance") == [(RACES * 2,)]
     overlapping = (
         "SELECT count(*) FROM process_instance a JOIN process_instance b "
-        "ON a.start_key=b.start_key AND a.key<b.key AND b.started_at<a.ended_at"
+        "ON a.start_key=b.start_key AND a.key<b.key "
+        "AND b.started_at<a.ended_at AND a.started_at<b.ended_at"
     )
     assert rows(database, overlapping) == [(0,)]
 

@@ -67,6 +67,16 @@ class Rows(Struct):
         return self._map(lambda records: [change(one) for one in records])
 
 
+def differences(ones: list[Rows], others: list[Rows]) -> list[Any]:
+    """The records that only one of two end states has, instance by instance."""
+    found: list[Any] = []
+    for one, other in zip(ones, others, strict=True):
+        for mine, theirs in zip(structs.astuple(one), structs.astuple(other), strict=True):
+            found += [record for record in mine if record not in theirs]
+            found += [record for record in theirs if record not in mine]
+    return found
+
+
 _TABLES = (
     *("process_instance", "element_instance", "job", "timer", "message_subscription", "variable"),
     *("variable_change", "join_token", "item", "incident", "command"),

@@ -92,6 +92,9 @@ def _boundaries(draw: st.DrawFn, place: Place) -> tuple[b.Boundary, ...]:
 def _boundary(draw: st.DrawFn, event: b.Event, place: Place) -> b.Boundary:
     repeats = isinstance(event, b.TimerWait) and event.text.startswith("R")
     interrupting = not repeats and (isinstance(event, b.ErrorCatch) or draw(st.booleans()))
+    if isinstance(event, b.MessageWait) and not interrupting:
+        # It stays open, and being the older subscription would take every message from those inside.
+        event = b.MessageWait(f"aside-{event.name}")
     merges = interrupting and (not place.splits or draw(st.booleans()))
     handler_place = Place(min(place.depth - 1, 0), place.splits or not interrupting, place.caught)
     handler = draw(blocks(handler_place)) if draw(st.booleans()) else None
@@ -165,15 +168,8 @@ def _waits(place: Place) -> st.SearchStrategy[b.Block]:
     cycles = [st.just(b.TimerWait("R2/PT2S"))] if place.splits else []
     return st.one_of(
         st.builds(b.Wait, event=st.one_of(waits, *cycles)),
-        st.builds(b.Wait, event=message_waits, task=st.just(True), boundaries=_boundaries(place)).filter(
-            _awaits_different_messages
-        ),
+        st.builds(b.Wait, event=message_waits, task=st.just(True), boundaries=_boundaries(place)),
     )
-
-
-def _awaits_different_messages(wait: b.Wait) -> bool:
-    """Of two subscriptions with one name and key only the older one would ever get a message."""
-    return all(boundary.event != wait.event for boundary in wait.boundaries)
 
 
 @cache
@@ -267,7 +263,7 @@ actions: st.SearchStrategy[a.Action] = st.one_of(
     _action(a.Throw, code=st.sampled_from((*CODES, "E3")), values=variables),
     _action(
         a.Publish,
-        name=st.sampled_from(MESSAGES),
+        name=st.sampled_from((*MESSAGES, "aside-m1")),
         ttl=st.sampled_from((0, 3_000, 60_000)),
         message_id=st.none() | st.just("id"),
         values=variables,

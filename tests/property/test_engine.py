@@ -20,7 +20,7 @@ from procession.engine.elements import multi_instance
 from . import blocks as b
 from .finishing import finish
 from .invariants import check
-from .rows import Rows, dump
+from .rows import Rows, differences, dump
 from .strategies import Step, processes, schedules
 from .world import Executor, World, world
 
@@ -93,7 +93,7 @@ def test_a_restart_before_every_transaction_makes_no_difference(
         at_once = _end_state(empty_database, new_folder(), block, schedule, together=True)
         restarted = _end_state(empty_database, new_folder(), block, schedule, together=False, forgets=True)
 
-    assert restarted == at_once
+    assert differences(restarted, at_once) == []
 
 
 @_half
@@ -104,7 +104,7 @@ def test_sharing_transactions_with_other_instances_makes_no_difference(
     together = _end_state(empty_database, new_folder(), block, schedule, instances=3, together=True)
     apart = _end_state(empty_database, new_folder(), block, schedule, instances=3, together=False)
 
-    assert apart == together
+    assert differences(apart, together) == []
 
 
 def _end_state(

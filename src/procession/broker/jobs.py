@@ -12,11 +12,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from procession.engine import Graph, Reads, Unit
-from procession.engine.records import ElementInstance, Job, JobState
+from procession.engine.records import JOB_ACTIVATABLE, JOB_ACTIVATED, ElementInstance, Job
 from procession.storage.port import Transaction
-
-ACTIVATABLE = JobState.ACTIVATABLE.value
-ACTIVATED = JobState.ACTIVATED.value
 
 
 class ActivatedJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -154,7 +151,7 @@ class JobBoard:
         """After a commit: remember when jobs that back off come back."""
         for job in unit.jobs.live.values():
             demand = self._demands.get(job.type)
-            if demand is not None and job.state == ACTIVATABLE and job.due is not None:
+            if demand is not None and job.state == JOB_ACTIVATABLE and job.due is not None:
                 _note_due(demand, job.due)
 
 
@@ -167,7 +164,7 @@ def _ready_jobs(unit: Unit, now: int) -> dict[str, list[Job]]:
     """Jobs that this transaction made activatable, by type, those of high priority first."""
     ready: dict[str, list[Job]] = {}
     for job in unit.jobs.live.values():
-        if job.state == ACTIVATABLE and job.due is not None and job.due <= now:
+        if job.state == JOB_ACTIVATABLE and job.due is not None and job.due <= now:
             ready.setdefault(job.type, []).append(job)
     for jobs in ready.values():
         jobs.sort(key=lambda job: (-job.priority, job.key))
@@ -183,7 +180,7 @@ def _lease(jobs: list[Job], streams: list[JobStream], now: int) -> Handed:
             if not jobs:
                 break
             job = jobs.pop(0)
-            job.state = ACTIVATED
+            job.state = JOB_ACTIVATED
             job.lease += 1
             job.worker = stream.worker
             job.due = now + stream.timeout

@@ -124,6 +124,11 @@ class Node:
         self.script = feel.compile(script.expression.text) if script else None
 
     @cached_property
+    def awaits_events(self) -> bool:
+        """Whether the element itself waits for timers or messages."""
+        return self.timer is not None or self.message is not None or self.kind is Kind.EVENT_BASED_GATEWAY
+
+    @cached_property
     def is_plain(self) -> bool:
         """Nothing can be evaluated here, so nothing can fail: no mappings, choices or events."""
         chooses = self.kind in (Kind.EXCLUSIVE_GATEWAY, Kind.INCLUSIVE_GATEWAY) and len(self.outgoing) > 1

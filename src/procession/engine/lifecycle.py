@@ -17,15 +17,13 @@ from procession.engine.records import (
     ACTIVATING,
     COMPLETED,
     COMPLETING,
+    JOB_CANCELED,
     TERMINATED,
     TERMINATING,
     ElementInstance,
-    JobState,
     ProcessInstance,
 )
 from procession.engine.run import STEPS_PER_ROW, TRANSITIONS_PER_COMMAND, Run, Scope, Stuck
-
-CANCELED = JobState.CANCELED.value
 
 
 def create(
@@ -190,7 +188,7 @@ def cancel_job(run: Run, element: ElementInstance) -> None:
         return
     job = run.unit.jobs.get(element.job_key)
     if job is not None and job.ended_at is None:
-        job.state = CANCELED
+        job.state = JOB_CANCELED
         job.due = None
         job.ended_at = run.now
 

@@ -65,7 +65,17 @@ COMPLETING = ElementState.COMPLETING.value
 COMPLETED = ElementState.COMPLETED.value
 TERMINATING = ElementState.TERMINATING.value
 TERMINATED = ElementState.TERMINATED.value
-"""Element instances and process instances share these numbers, so a scope may be either."""
+"""Element instances and process instances share these numbers, so a scope may be either.
+
+(Constants, because reading a member of an enum costs as much as a few dictionary look-ups.)
+"""
+
+JOB_ACTIVATABLE = JobState.ACTIVATABLE.value
+JOB_ACTIVATED = JobState.ACTIVATED.value
+JOB_FAILED = JobState.FAILED.value
+JOB_ERROR_THROWN = JobState.ERROR_THROWN.value
+JOB_COMPLETED = JobState.COMPLETED.value
+JOB_CANCELED = JobState.CANCELED.value
 
 DEFAULT_TENANT = "<default>"
 

@@ -12,7 +12,6 @@ from procession.engine.graph import Node
 from procession.engine.records import ElementInstance, IncidentType, MessageSubscription, Timer
 from procession.engine.run import Run, Stuck
 from procession.engine.variables import Chain
-from procession.model import Kind
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -26,14 +25,7 @@ class Awaited(msgspec.Struct, frozen=True):
 
 def has_events(node: Node, element: ElementInstance) -> bool:
     """Whether the element may have timers or subscriptions of its own or of its boundary events."""
-    if element.loop_counter:
-        return node.timer is not None or node.message is not None
-    return bool(
-        node.boundaries
-        or node.timer is not None
-        or node.message is not None
-        or node.kind is Kind.EVENT_BASED_GATEWAY
-    )
+    return node.awaits_events or (bool(node.boundaries) and not element.loop_counter)
 
 
 def open_events(run: Run, element: ElementInstance, targets: Iterable[Node]) -> None:

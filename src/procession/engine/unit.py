@@ -26,6 +26,14 @@ _UNKNOWN: Row = ()
 """Stands for a row that was not loaded; real rows have fields."""
 
 
+_KEY_OF: dict[str, Callable[[Any], Key]] = {name: attrgetter(*spec.key) for name, spec in TABLES.items()}
+_INDEX_OF: dict[tuple[str, str], Callable[[Any], Key]] = {
+    (name, index): attrgetter(*spec.fields)
+    for name, table in TABLES.items()
+    for index, spec in table.indexes.items()
+}
+
+
 class Missed(Exception):
     """A record, or the answer to a look-up, was needed and had not been loaded.
 
@@ -48,9 +56,9 @@ class IndexView:
 
     __slots__ = ("added", "asked", "loaded", "of", "open_only", "spec")
 
-    def __init__(self, spec: Index) -> None:
+    def __init__(self, spec: Index, of: Callable[[Any], Key]) -> None:
         self.spec = spec
-        self.of: Callable[[Any], Key] = attrgetter(*spec.fields)
+        self.of = of
         self.open_only = spec.open_only
         self.loaded: dict[Key, list[Key]] = {}
         self.added: dict[Key, list[Key]] = {}
@@ -58,6 +66,19 @@ class IndexView:
 
     def note(self, key: Key, record: Any) -> None:
         self.added.setdefault(self.of(record), []).append(key)
+
+
+class _Indexes(dict[str, IndexView]):
+    """The views of a table's indexes, each made when first asked for."""
+
+    __slots__ = ("_table",)
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    def __missing__(self, name: str) -> IndexView:
+        view = self[name] = IndexView(TABLES[self._table].indexes[name], _INDEX_OF[self._table, name])
+        return view
 
 
 class Changes(msgspec.Struct, Generic[R]):
@@ -87,13 +108,13 @@ class Table(Generic[R]):
     def __init__(self, name: str, spec: TableSpec, fresh: set[int]) -> None:
         self.name = name
         self.record = cast(type[R], spec.record)
-        self.key_of: Callable[[Any], Key] = attrgetter(*spec.key)
+        self.key_of = _KEY_OF[name]
         self.fresh = fresh
         self.loaded: dict[Key, Row | None] = {}
         self.live: dict[Key, R] = {}
         self.added: dict[Key, R] = {}
         self.removed: set[Key] = set()
-        self.indexes = {name: IndexView(index) for name, index in spec.indexes.items()}
+        self.indexes = _Indexes(name)
         self.asked: list[IndexView] = []
 
     def get(self, key: Key) -> R | None:

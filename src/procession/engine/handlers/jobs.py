@@ -8,14 +8,24 @@ from procession.engine import commands as c
 from procession.engine import incidents, lifecycle, variables
 from procession.engine.handling import Handler, Target, handles, want_element
 from procession.engine.incidents import MESSAGE_LIMIT
-from procession.engine.records import ACTIVATED, ElementInstance, IncidentType, Job, JobState
+from procession.engine.records import (
+    ACTIVATED,
+    JOB_ACTIVATABLE,
+    JOB_ACTIVATED,
+    JOB_COMPLETED,
+    JOB_ERROR_THROWN,
+    JOB_FAILED,
+    ElementInstance,
+    IncidentType,
+    Job,
+)
 from procession.engine.run import Run
 from procession.engine.throwing import throw_error
 from procession.engine.unit import Reads
 from procession.errors import InvalidInput, NotFound, WrongState
 
 J = TypeVar("J", c.CompleteJob, c.FailJob, c.ThrowError)
-OPEN = (JobState.ACTIVATABLE.value, JobState.ACTIVATED.value)
+OPEN = (JOB_ACTIVATABLE, JOB_ACTIVATED)
 
 
 class Answer(Handler[J]):
@@ -39,7 +49,7 @@ class Answer(Handler[J]):
         """
         job = open_job(command.key, run)
         if job.state not in OPEN:
-            state = "has failed for good" if job.state == JobState.FAILED.value else "has thrown an error"
+            state = "has failed for good" if job.state == JOB_FAILED else "has thrown an error"
             raise WrongState(
                 f"job {job.key} {state}; resolve its incident before it is answered again", key=job.key
             )
@@ -71,8 +81,8 @@ def _check_scopes(job: Job, element: ElementInstance, run: Run) -> None:
         raise NotFound(f"job {job.key} is being cancelled with what it belongs to", key=job.key)
 
 
-def end_job(job: Job, state: JobState, run: Run) -> None:
-    job.state = state.value
+def end_job(job: Job, state: int, run: Run) -> None:
+    job.state = state
     job.due = None
     job.ended_at = run.now
 
@@ -85,14 +95,14 @@ class Complete(Answer[c.CompleteJob]):
                 return  # the answer to this very completion was lost
         job, element = self.claim(command, run)
         node = run.node(element)
-        end_job(job, JobState.COMPLETED, run)
+        end_job(job, JOB_COMPLETED, run)
         element.job_key = None
         variables.receive(run, element, node, command.variables)
         lifecycle.leave(run, element, node)
 
 
 def _completed_by(job: Job, lease: int) -> bool:
-    return job.state == JobState.COMPLETED.value and job.lease == lease
+    return job.state == JOB_COMPLETED and job.lease == lease
 
 
 class Fail(Answer[c.FailJob]):
@@ -104,10 +114,10 @@ class Fail(Answer[c.FailJob]):
         for name, raw in command.variables.items():
             variables.set_local(run, element.key, element.root_key, name, raw)
         if job.retries > 0:
-            job.state = JobState.ACTIVATABLE.value
+            job.state = JOB_ACTIVATABLE
             job.due = run.now + max(command.backoff, 0)
             return
-        job.state = JobState.FAILED.value
+        job.state = JOB_FAILED
         job.due = None
         message = command.message or f"the worker of {job.type!r} failed and no retries are left"
         incidents.hold(run, element, IncidentType.JOB_NO_RETRIES.value, message, job_key=job.key)
@@ -120,10 +130,10 @@ class Throw(Answer[c.ThrowError]):
         job.error_message = command.message[:MESSAGE_LIMIT]
         job.due = None
         if throw_error(run, element, command.code, command.variables):
-            end_job(job, JobState.ERROR_THROWN, run)
+            end_job(job, JOB_ERROR_THROWN, run)
             element.job_key = None
             return
-        job.state = JobState.ERROR_THROWN.value
+        job.state = JOB_ERROR_THROWN
         message = f"nobody catches error {command.code!r} thrown by job {job.type!r}"
         if command.message:
             message = f"{message}: {command.message}"
@@ -139,8 +149,8 @@ class Release(Handler[c.ReleaseJob]):
 
     def execute(self, command: c.ReleaseJob, run: Run) -> None:
         job = run.unit.jobs.get(command.key)
-        if job is not None and job.state == JobState.ACTIVATED.value and job.lease == command.lease:
-            job.state = JobState.ACTIVATABLE.value
+        if job is not None and job.state == JOB_ACTIVATED and job.lease == command.lease:
+            job.state = JOB_ACTIVATABLE
             job.due = run.now
 
 
@@ -165,7 +175,7 @@ class Update(Handler[c.UpdateJob]):
 def _extend(job: Job, command: c.UpdateJob, timeout: int, run: Run) -> None:
     if timeout <= 0:
         raise InvalidInput(f"the lease must be longer than 0 ms, not {timeout}", key=job.key)
-    if job.state != JobState.ACTIVATED.value:
+    if job.state != JOB_ACTIVATED:
         raise WrongState(f"job {job.key} is not leased", key=job.key)
     if command.lease is not None and command.lease != job.lease:
         raise WrongState(
@@ -176,7 +186,7 @@ def _extend(job: Job, command: c.UpdateJob, timeout: int, run: Run) -> None:
 
 def reopen(job: Job, run: Run) -> None:
     """Hand a job with an incident out again."""
-    job.state = JobState.ACTIVATABLE.value
+    job.state = JOB_ACTIVATABLE
     job.due = run.now
 
 
