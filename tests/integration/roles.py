@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from procession import Job, NotReady, Procession
-from procession.broker import node as broker_node
+from procession.broker import agenda as broker_agenda
 from procession.storage import open_storage
 
 from .models import ALL
@@ -50,7 +50,7 @@ async def worker(url: str) -> None:
 
 async def worker_without_checks(url: str) -> None:
     """As `worker`, but only datagrams can wake it: the check each second is off."""
-    broker_node.IDLE_SECONDS = NEVER
+    broker_agenda.IDLE_SECONDS = NEVER
     await worker(url)
 
 

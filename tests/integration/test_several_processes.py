@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from procession import Procession
-from procession.broker import node as broker_node
+from procession.broker import agenda as broker_agenda
 from procession.broker.wakeup import Hint, Peers, folder_for
 from procession.engine import commands as c
 
@@ -47,7 +47,7 @@ async def test_processes_wake_each_other_without_any_polling(
 ) -> None:
     # Given a worker in another process; in both the check each second is off, so only datagrams wake
     await deploy(url)
-    monkeypatch.setattr(broker_node, "IDLE_SECONDS", 3600.0)
+    monkeypatch.setattr(broker_agenda, "IDLE_SECONDS", 3600.0)
     seconds: list[float] = []
     with Companion("worker_without_checks", url) as other:
         other.expect("ready")
@@ -235,7 +235,7 @@ async def test_a_start_on_the_callers_connection_wakes_a_node_in_another_process
 ) -> None:
     # Given a node in another process, and an app here that only executes its own commands
     await deploy(url)
-    monkeypatch.setattr(broker_node, "IDLE_SECONDS", 3600.0)
+    monkeypatch.setattr(broker_agenda, "IDLE_SECONDS", 3600.0)
     with Companion("worker_without_checks", url) as other:
         other.expect("ready")
         async with Procession(url, serve=False) as app:

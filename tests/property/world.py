@@ -237,7 +237,8 @@ class World:
             self._after(self)
 
     def end_state(self) -> list[Rows]:
-        """What each instance came to, comparable between databases."""
+        """What each instance came to when nothing is left to do, comparable between databases."""
+        self.settle()
         return [target.rows.normalised(self.definitions) for target in self.targets()]
 
 

@@ -2,8 +2,9 @@
 
 from procession.broker.deployment import prepare
 from procession.broker.inbox import Inbox
+from procession.broker.intake import FORKED
 from procession.broker.jobs import ActivatedJob, JobStream
-from procession.broker.node import FORKED, Node
+from procession.broker.node import Node
 from procession.broker.wakeup import Hint
 
 __all__ = ["FORKED", "ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "prepare"]

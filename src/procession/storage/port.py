@@ -22,7 +22,7 @@ class Clock(msgspec.Struct, frozen=True):
     """The time a transaction works with."""
 
     now: int
-    """Epoch milliseconds; never below that of any committed transaction."""
+    """Epoch milliseconds; never below that of any transaction that committed a change."""
     zone: ZoneInfo
     """The zone of times without one."""
 

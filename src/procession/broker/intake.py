@@ -1,0 +1,162 @@
+"""The side of a node that other threads see: what is asked waits here for the node's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from procession.broker.inbox import Inbox
+from procession.broker.jobs import JobStream
+from procession.broker.keys import KeySource
+from procession.broker.replies import Submission, Watch
+from procession.broker.wakeup import Hint
+from procession.engine import commands as c
+from procession.errors import NotReady, ProcessionError, ResourceExhausted
+
+QUEUE_LIMIT = 20_000
+"""Submissions in waiting beyond which new work is refused; answers to jobs never are."""
+ALWAYS_ADMITTED = (c.CompleteJob, c.FailJob, c.ThrowError, c.CancelInstance, c.Deploy, c.ReleaseJob)
+FORKED = (
+    "this app was opened before the process forked; open another one in the child "
+    "(for a prefork web server: in its post-fork hook)"
+)
+
+
+class StreamRequest(msgspec.Struct, eq=False):
+    """A change of a job stream."""
+
+    stream: JobStream
+    opens: bool = False
+    credits: int = 0
+    closed: asyncio.Future[None] | None = None
+    inbox: Inbox | None = None
+
+
+class Intake:
+    """Thread-safe. Everything raises `NotReady` when the node does not run, or in a fork of its process."""
+
+    def __init__(self, keys: KeySource) -> None:
+        self._keys = keys
+        self._queue: deque[Submission] = deque()
+        self._requests: deque[StreamRequest] = deque()
+        self._watches: deque[Watch] = deque()
+        self._hints: deque[Hint] = deque()
+        self._idlers: deque[tuple[asyncio.Future[None], Inbox]] = deque()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._asleep = False
+        self._started = False
+        self._stopping = False
+        self._pid = os.getpid()
+
+    def submit(self, command: c.Command, inbox: Inbox, size: int = 0) -> asyncio.Future[Any]:
+        """Queue a command; the future (of the inbox's loop) is settled after its commit.
+
+        Raises:
+            ResourceExhausted: too much is waiting already.
+        """
+        self._check()
+        if len(self._queue) >= QUEUE_LIMIT and not isinstance(command, ALWAYS_ADMITTED):
+            raise ResourceExhausted(f"{len(self._queue)} commands are waiting on this node; try again later")
+        future: asyncio.Future[Any] = inbox.loop.create_future()
+        self._queue.append(Submission(command, future, inbox, size))
+        self._wake_if_asleep()
+        return future
+
+    def tell(
+        self,
+        command: c.Command,
+        inbox: Inbox,
+        refused: Callable[[ProcessionError], object],
+        *,
+        frees: JobStream | None = None,
+    ) -> None:
+        """Queue a command nobody waits for; `refused` hears of it only if it fails.
+
+        `frees` is the stream whose job this answers: it can take another one.
+        """
+        self._check()
+        self._queue.append(Submission(command, None, inbox, 0, refused, frees))
+        self._wake_if_asleep()
+
+    def set_key_aside(self) -> int:
+        """A key for a record that a caller writes on its own connection.
+
+        Raises:
+            ResourceExhausted: none is at hand; the node takes new ones at once, so try again.
+        """
+        self._check()
+        try:
+            return self._keys.set_aside()
+        finally:
+            if self._keys.low:
+                self._wake_if_asleep()
+
+    def watch(self, key: int, inbox: Inbox) -> asyncio.Future[dict[str, str]]:
+        """A future for the root variables (JSON texts) of an instance, settled when it has ended.
+
+        It fails with `NotFound`, or `Aborted` if the instance was terminated.
+        """
+        self._check()
+        future: asyncio.Future[dict[str, str]] = inbox.loop.create_future()
+        self._watches.append(Watch(key, future, inbox))
+        self._wake_if_asleep()
+        return future
+
+    def open_stream(self, stream: JobStream) -> None:
+        self._ask(StreamRequest(stream, opens=True))
+
+    def request(self, stream: JobStream, count: int) -> None:
+        """Let the stream take `count` more jobs."""
+        self._ask(StreamRequest(stream, credits=count))
+
+    def close_stream(self, stream: JobStream, inbox: Inbox) -> asyncio.Future[None]:
+        """Hand nothing more to the stream; the future is settled when that is certain."""
+        closed: asyncio.Future[None] = inbox.loop.create_future()
+        self._ask(StreamRequest(stream, closed=closed, inbox=inbox))
+        return closed
+
+    def nudge(self, hint: Hint) -> None:
+        """There may be something to do."""
+        self._hints.append(hint)
+        self._wake()
+
+    def when_idle(self, inbox: Inbox) -> asyncio.Future[None]:
+        """A future settled when the node has looked at everything and nothing is left that it could do.
+
+        What is due later, or is with a worker, is not waited for. This is what test harnesses need.
+        """
+        self._check()
+        idle: asyncio.Future[None] = inbox.loop.create_future()
+        self._hints.append(Hint(all=True))
+        self._idlers.append((idle, inbox))
+        self._wake()
+        return idle
+
+    def _ask(self, request: StreamRequest) -> None:
+        self._check()
+        self._requests.append(request)
+        self._wake_if_asleep()
+
+    def _check(self) -> None:
+        if self._pid != os.getpid():
+            raise NotReady(FORKED)
+        if self._stopping or not self._started:
+            raise NotReady("the node is not running; enter the app's context first")
+
+    def _wake_if_asleep(self) -> None:
+        if self._asleep:
+            self._wake()
+
+    def _wake(self) -> None:
+        try:
+            self._wake_out.send(b"!")
+        except OSError:
+            return  # it is awake, or closed
