@@ -11,8 +11,9 @@ from benchmarks.measure import START_VARIABLES, TASK_RESULT
 from benchmarks.models import TASK_TYPE, waiting_process, zeebe_process
 from procession import Job, Procession
 
-IN_FLIGHT = 2_000
-HANDLER_SLOTS = 512
+IN_FLIGHT = 1_000
+HANDLER_SLOTS = IN_FLIGHT
+"""The handlers do nothing, so as many may run as there are instances: jobs never wait for a slot."""
 RESULT_TIMEOUT = timedelta(minutes=2)
 ONE_TASK, TEN_TASKS, WAITING = "bench-1", "bench-10", "bench-waiting"
 MODELS: Mapping[str, str] = {
@@ -42,13 +43,13 @@ def _register(app: Procession, *, sync_handlers: bool) -> None:
     if sync_handlers:
 
         @task
-        def step(job: Job) -> dict[str, Any]:
+        def step(job: Job, order_id: str) -> dict[str, Any]:
             return TASK_RESULT
 
     else:
 
         @task
-        async def step_async(job: Job) -> dict[str, Any]:
+        async def step_async(job: Job, order_id: str) -> dict[str, Any]:
             return TASK_RESULT
 
 

@@ -12,8 +12,8 @@ import msgspec
 
 from procession.engine.tables import TABLES, Index, TableSpec
 
-BLOCK = 25
-"""Rows that one statement writes."""
+BLOCKS = (128, 32, 8)
+"""Rows that one statement writes; what is left over is written one by one."""
 
 
 class Statements(msgspec.Struct, frozen=True):
@@ -22,12 +22,12 @@ class Statements(msgspec.Struct, frozen=True):
     width: int
     columns: str
     insert: str
-    insert_block: str
-    """Inserts `BLOCK` rows; parameters are theirs, one row after the other."""
+    insert_blocks: tuple[str, ...]
+    """Insert as many rows as `BLOCKS` says; parameters are theirs, one row after the other."""
     update: str | None
     """Sets the columns that change; parameters are those columns, then the key."""
-    update_block: str
-    """Likewise for `BLOCK` rows."""
+    update_blocks: tuple[str, ...]
+    """Likewise."""
     is_text: bool
     """Rows are answered as one JSON array; otherwise (binary columns) as rows."""
     delete: str
@@ -48,9 +48,9 @@ def compile_statements(name: str, spec: TableSpec) -> Statements:
         width=len(fields),
         columns=columns,
         insert=insert + row,
-        insert_block=insert + ",".join([row] * BLOCK),
+        insert_blocks=tuple(insert + ",".join([row] * rows) for rows in BLOCKS),
         update=f"UPDATE {name} SET {assignments} WHERE {where}" if spec.changes else None,
-        update_block=_update_block(name, spec),
+        update_blocks=tuple(_update_block(name, spec, rows) for rows in BLOCKS),
         is_text=_is_text(spec),
         delete=f"DELETE FROM {name} WHERE {where}",
         by_key=_answer(_select(name, columns, spec.key), spec),
@@ -72,10 +72,10 @@ def _answer(statement: str, spec: TableSpec) -> str:
     return f"SELECT json_group_array(json_array({fields})) FROM ({statement})"
 
 
-def _update_block(name: str, spec: TableSpec) -> str:
+def _update_block(name: str, spec: TableSpec, rows: int) -> str:
     fields = (*spec.changes, *spec.key)
     row = f"({','.join('?' * len(fields))})"
-    values = f"WITH v({','.join(f'v_{field}' for field in fields)}) AS (VALUES {','.join([row] * BLOCK)})"
+    values = f"WITH v({','.join(f'v_{field}' for field in fields)}) AS (VALUES {','.join([row] * rows)})"
     assignments = ",".join(f"{field}=v.v_{field}" for field in spec.changes)
     match = " AND ".join(f"{name}.{field}=v.v_{field}" for field in spec.key)
     return f"{values} UPDATE {name} SET {assignments} FROM v WHERE {match}"

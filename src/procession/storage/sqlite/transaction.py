@@ -14,7 +14,7 @@ from procession.engine import Reads, Table, Target, Unit
 from procession.engine.records import CommandRow, Definition, ElementInstance, Job
 from procession.engine.tables import TABLES
 from procession.storage.port import Clock, Transaction
-from procession.storage.statements import BLOCK, STATEMENTS
+from procession.storage.statements import BLOCKS, STATEMENTS
 
 _json = msgspec.json.Encoder().encode
 _rows = msgspec.json.Decoder(list[tuple]).decode  # type: ignore[type-arg] # of anything
@@ -203,16 +203,19 @@ class SQLiteTransaction(Transaction):
                 if statements.update is None:
                     raise TypeError(f"records of {table.name} do not change")
                 rows = list(map(_UPDATERS[table.name], changes.updated))
-                self._in_blocks(statements.update_block, statements.update, rows)
+                self._in_blocks(statements.update_blocks, statements.update, rows)
             if changes.added:
                 rows = list(map(_ARRAYS, changes.added))
-                self._in_blocks(statements.insert_block, statements.insert, rows)
+                self._in_blocks(statements.insert_blocks, statements.insert, rows)
 
-    def _in_blocks(self, block: str, single: str, rows: list[Row]) -> None:
-        full = len(rows) - len(rows) % BLOCK
-        for at in range(0, full, BLOCK):
-            self._execute(block, tuple(chain.from_iterable(rows[at : at + BLOCK])))
-        self._connection.executemany(single, rows[full:])
+    def _in_blocks(self, blocks: tuple[str, ...], single: str, rows: list[Row]) -> None:
+        at = 0
+        for size, statement in zip(BLOCKS, blocks, strict=True):
+            while len(rows) - at >= size:
+                self._execute(statement, tuple(chain.from_iterable(rows[at : at + size])))
+                at += size
+        if at < len(rows):
+            self._connection.executemany(single, rows[at:])
 
     def commit(self) -> None:
         if self._connection.total_changes == self._changes_before:
