@@ -230,8 +230,9 @@ class Node(Intake):
         self._keys.keep()
         self._board.note(batch.unit)
         self._tell_others(batch)
-        self._reply(work, batch)
+        # Jobs first: a handler that is quick answers before its starter asks for the result.
         self._hand_over(activated)
+        self._reply(work, batch)
 
     def _describe(self, batch: Batch) -> dict[JobStream, list[ActivatedJob]]:
         activated: dict[JobStream, list[ActivatedJob]] = {}

@@ -23,6 +23,8 @@ from procession.model import (
 if TYPE_CHECKING:
     from procession.engine.behaviour import Behaviour
 
+DEFAULT_PRIORITY = 50
+
 Value = str | feel.Expression
 """A constant, or an expression to evaluate."""
 
@@ -122,6 +124,15 @@ class Node:
         self.called_process = compiled(called.process_id) if called else None
         script = model.script if model else None
         self.script = feel.compile(script.expression.text) if script else None
+
+    @cached_property
+    def job_constants(self) -> tuple[str, int, int] | None:
+        """Type, retries and priority of its jobs, where none of them has to be evaluated."""
+        values = (self.job_type, self.job_retries, self.job_priority or str(DEFAULT_PRIORITY))
+        if not all(isinstance(value, str) for value in values):
+            return None
+        type_, retries, priority = (str(value) for value in values)
+        return type_, int(retries), int(priority)
 
     @cached_property
     def awaits_events(self) -> bool:

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from procession.engine import variables
 from procession.engine.behaviour import Behaviour, register
-from procession.engine.graph import Node
+from procession.engine.graph import DEFAULT_PRIORITY, Node
 from procession.engine.records import ElementInstance, IncidentType, Job
 from procession.engine.run import Run, Stuck
 from procession.model import Kind, Message
-
-DEFAULT_PRIORITY = 50
 
 
 class JobWork(Behaviour):
@@ -40,16 +38,14 @@ class JobWork(Behaviour):
 
 
 def _attributes(run: Run, element: ElementInstance, node: Node) -> tuple[str, int, int]:
-    """Type, retries, priority; constants need no evaluation."""
+    """Type, retries, priority."""
+    if node.job_constants is not None:
+        return node.job_constants
     if node.job_type is None or node.job_retries is None:
         raise LookupError(f"{node.id!r} has no job definition")
     chain = variables.chain_of(run, element)
     job_type = variables.text(run, node.job_type, chain, "the job type")
-    retries = (
-        int(node.job_retries)
-        if isinstance(node.job_retries, str)
-        else variables.integer(run, node.job_retries, chain, "the number of retries")
-    )
+    retries = variables.integer(run, node.job_retries, chain, "the number of retries")
     if retries < 0:
         raise Stuck(IncidentType.EXTRACT_VALUE_ERROR.value, f"the number of retries is {retries}, below 0")
     if node.job_priority is None:

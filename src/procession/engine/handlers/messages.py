@@ -14,6 +14,7 @@ from procession.engine.handlers.instances import begin
 from procession.engine.handling import Handler, Target, handles, want_element
 from procession.engine.records import (
     ACTIVATED,
+    COMPLETING,
     Correlation,
     Message,
     MessageSubscription,
@@ -160,7 +161,7 @@ class Correlate(Handler[c.CorrelateMessage]):
 def trigger(subscription: MessageSubscription, values: c.Variables, run: Run) -> bool:
     """Fire the event behind a subscription. False if its element is not waiting (any more)."""
     element = run.unit.elements.get(subscription.element_key)
-    if element is None or element.state != ACTIVATED:
+    if element is None or element.state not in (ACTIVATED, COMPLETING):
         return False
     instance = run.instance(element.instance_key)
     if instance.state != ACTIVATED:
