@@ -20,6 +20,7 @@ from procession.broker.agenda import IDLE_SECONDS, Agenda
 from procession.broker.batch import Batch, Entry
 from procession.broker.graphs import GraphCache
 from procession.broker.intake import Intake
+from procession.broker.interpreter import be_responsive
 from procession.broker.jobs import ActivatedJob, JobBoard, JobStream, describe
 from procession.broker.keys import KeysExhausted, KeySource
 from procession.broker.replies import Replies, Submission, Watch
@@ -29,8 +30,8 @@ from procession.storage.port import Storage
 
 log = logging.getLogger("procession.broker")
 
-BATCH = 200
-"""Commands in one transaction."""
+BATCH = 100
+"""Commands in one transaction: more would make other processes of the file wait longer for their turn."""
 BATCH_BYTES = 4_000_000
 CLIENT_KEYS = 1000
 """Keys a node that serves only itself takes at once."""
@@ -59,6 +60,8 @@ class Node(Intake):
         self._thread = threading.Thread(target=self._loop, name="procession-node", daemon=True)
 
     def start(self) -> None:
+        if self.serve:
+            be_responsive()
         self._started = True
         self._thread.start()
 

@@ -87,7 +87,8 @@ class Worker:
     # --- jobs come in ---------------------------------------------------------------------------
 
     def _deliver(self, jobs: list[ActivatedJob]) -> None:
-        self._app._inbox.call(self._receive, jobs)
+        portions = [jobs] if self._threads is not None else ([job] for job in jobs)
+        self._app._inbox.call_each(self._receive, portions)
 
     def _receive(self, jobs: list[ActivatedJob]) -> None:
         if self._closing:
@@ -286,7 +287,6 @@ class Worker:
     async def close(self, grace: float) -> None:
         """Take no more jobs, wait `grace` seconds for handlers, and give the other leases back."""
         await self._app._node.close_stream(self._stream, self._app._inbox)
-        await asyncio.sleep(0)  # jobs delivered before that are on the loop by now
         self._closing = True
         if self._running:
             try:
