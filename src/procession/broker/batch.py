@@ -19,6 +19,7 @@ from procession.broker.jobs import Handed, JobBoard, declare_activation
 from procession.broker.keys import KeysExhausted, KeySource
 from procession.engine import Missed, Reads, Run, Unit
 from procession.engine import commands as c
+from procession.engine.handlers.timers import disarm
 from procession.engine.records import COMPLETED, IncidentRecord, IncidentType
 from procession.errors import Aborted, AlreadyExists, NotFound, ProcessionError
 from procession.storage.port import Transaction
@@ -210,8 +211,26 @@ class Batch:
             self._take_row(entry)
             entry.poison_text = repr(entry.poison)
             entry.error = InternalError(f"the command failed unexpectedly: {entry.poison_text}")
-            if entry.root_key is not None or entry.row_key is not None:
-                self._add_incident(entry, run)
+            self._find_root(entry)
+            payload = self._what_to_repeat(entry)
+            if entry.root_key is not None or payload is not None:
+                self._add_incident(entry, run, payload)
+
+    def _find_root(self, entry: Entry) -> None:
+        """The root of a command that failed before it said where it works."""
+        if entry.root_key is None and entry.target is not None:
+            table, key = entry.target
+            record = self.unit.by_name[table].get(key)
+            entry.root_key = record.root_key if record is not None else None
+
+    def _what_to_repeat(self, entry: Entry) -> bytes | None:
+        """What resolving runs again: durable commands, which nobody else would repeat."""
+        if isinstance(entry.command, c.TriggerTimer):
+            timer = self.unit.timers.get(entry.command.key)
+            if timer is not None:
+                disarm(timer)
+            return c.encode(c.TriggerTimer(entry.command.key, forced=True))
+        return c.encode(entry.command) if entry.row_key is not None else None
 
     def _keep_refused(self, entry: Entry, run: Run) -> None:
         """A durable command has nobody to answer: refused, it waits as an incident."""
@@ -221,11 +240,10 @@ class Batch:
             log.warning("a job was completed too late: %s", entry.error)
         else:
             entry.poison_text = str(entry.error)
-            self._add_incident(entry, run)
+            self._add_incident(entry, run, c.encode(entry.command))
 
-    def _add_incident(self, entry: Entry, run: Run) -> None:
+    def _add_incident(self, entry: Entry, run: Run, payload: bytes | None) -> None:
         root_key = entry.root_key or 0
-        payload = c.encode(entry.command) if entry.row_key is not None else None
         self.unit.incidents.add(
             IncidentRecord(
                 run.new_key(),

@@ -153,6 +153,8 @@ class MatchMessages(Command, frozen=True):
 
 class TriggerTimer(Command, frozen=True):
     key: int
+    forced: bool = False
+    """Fire it although it is not due: it failed to once, and an operator resolved that."""
 
 
 class ResolveIncident(Command, frozen=True):

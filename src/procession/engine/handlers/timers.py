@@ -11,6 +11,9 @@ from procession.engine.run import Run
 from procession.engine.unit import Reads
 
 
+NEVER = 1 << 62
+
+
 class Fire(Handler[c.TriggerTimer]):
     def target(self, command: c.TriggerTimer) -> Target:
         return ("timer", command.key)
@@ -22,7 +25,7 @@ class Fire(Handler[c.TriggerTimer]):
 
     def execute(self, command: c.TriggerTimer, run: Run) -> None:
         timer = run.unit.timers.get(command.key)
-        if timer is None or timer.due > run.now:
+        if timer is None or (timer.due > run.now and not command.forced):
             return
         element = run.unit.elements.get(timer.element_key)
         if element is None or element.state not in (ACTIVATED, COMPLETING):
@@ -35,8 +38,15 @@ class Fire(Handler[c.TriggerTimer]):
         node.behaviour.triggered(run, element, node, Trigger(target, {}, more=more))
 
 
+def disarm(timer: Timer) -> None:
+    """Leave a timer that cannot be fired for an operator; `TriggerTimer(forced=True)` fires it."""
+    timer.due = NEVER
+
+
 def _rearm(timer: Timer, run: Run) -> bool:
     """Set a cycle to its next time, counted from the one before; remove a timer that is used up."""
+    if timer.due == NEVER:
+        timer.due = run.now
     if timer.cycle is None or timer.repetitions == 1:
         run.unit.timers.remove(timer)
         return False
