@@ -10,7 +10,6 @@ from procession.engine.records import ACTIVATED, COMPLETING, Timer
 from procession.engine.run import Run
 from procession.engine.unit import Reads
 
-
 NEVER = 1 << 62
 
 
