@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from procession.storage.searches import IncidentInfo, InstanceDetail, InstanceInfo, InstanceStatus, Status
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+log = logging.getLogger("procession")
 
 
 class DefinitionInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +165,8 @@ class Procession:
         self._running = (node, Inbox(asyncio.get_running_loop()))
         try:
             if self._files:
-                await self.deploy_files(self._files)
+                for warning in (await self.deploy_files(self._files)).warnings:
+                    log.warning("deployed with a warning: %s", warning)
             if self.serve:
                 self._open_workers()
         except BaseException:
