@@ -259,15 +259,6 @@ class Batch:
             )
         )
 
-    def _load_all(self, declare: Callable[[Reads], None]) -> None:
-        """Let `declare` name what it needs, load that, and ask again until it is content."""
-        for _ in range(MAX_ROUNDS):
-            want = Reads(self.unit, self._graphs.get)
-            declare(want)
-            if not want:
-                return
-            self._load(want)
-
     def _load(self, want: Reads) -> None:
         if want.graphs:
             self._graphs.load(self._transaction, want.graphs)
@@ -286,7 +277,10 @@ class Batch:
         ]
         completed = [instance.key for instance in ended if instance.state == COMPLETED]
 
-        self._load_asking(completed, lambda key, want: bool(want.find(variables, "scope", key)) and False)
+        want = Reads(self.unit, self._graphs.get)
+        for key in completed:
+            want.find(variables, "scope", key)
+        self._load(want)
         for instance in ended:
             if instance.state != COMPLETED:
                 self.results[instance.key] = Aborted(

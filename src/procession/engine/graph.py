@@ -90,7 +90,6 @@ class Node:
         self.kind: Kind | None = model.kind if model else None
         self.scope = scope
         self.incoming = len(model.incoming) if model else 0
-        self.incoming_ids: tuple[str, ...] = model.incoming if model else ()
         self.outgoing: tuple[Flow, ...] = ()
         self.default: Flow | None = None
         self.boundaries: tuple[Node, ...] = ()
@@ -188,19 +187,6 @@ class Node:
     def frontier(self) -> Frontier:
         """What a token leaving this element touches until it waits everywhere."""
         return Frontier.after(self)
-
-    @cached_property
-    def reach(self) -> frozenset[str]:
-        """Elements of the same scope a token here can come to, by flows and boundary events."""
-        seen: set[str] = set()
-        todo = [self]
-        while todo:
-            node = todo.pop()
-            for target in node.successors():
-                if target.id not in seen:
-                    seen.add(target.id)
-                    todo.append(target)
-        return frozenset(seen)
 
     def successors(self) -> Iterator[Node]:
         yield from (flow.target for flow in self.outgoing)

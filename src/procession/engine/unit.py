@@ -191,10 +191,6 @@ class Table(Generic[R]):
         if self.added.pop(key, None) is None or self.loaded.get(key) is not None:
             self.removed.add(key)
 
-    def offer(self, row: Row, record_key: Key) -> None:
-        """Storage: this row exists."""
-        self.loaded[record_key] = row
-
     def reset(self) -> None:
         """Forget what was done, keep what was loaded."""
         self.live.clear()

@@ -40,10 +40,6 @@ class Kind(StrEnum):
         """Tasks, sub-processes and call activities: what may carry boundary events and loops."""
         return self in ACTIVITIES
 
-    @property
-    def is_gateway(self) -> bool:
-        return self.value.endswith("Gateway")
-
 
 ACTIVITIES = frozenset(
     {

@@ -19,7 +19,6 @@ BLOCKS = (128, 32, 8)
 class Statements(msgspec.Struct, frozen=True):
     """What the hot path does with one table (SQLite's dialect, parameters by position)."""
 
-    width: int
     columns: str
     insert: str
     insert_blocks: tuple[str, ...]
@@ -45,7 +44,6 @@ def compile_statements(name: str, spec: TableSpec) -> Statements:
     columns = ",".join(f"t.{field}" for field in fields)
     assignments = ",".join(f"{field}=?" for field in spec.changes)
     return Statements(
-        width=len(fields),
         columns=columns,
         insert=insert + row,
         insert_blocks=tuple(insert + ",".join([row] * rows) for rows in BLOCKS),
