@@ -19,7 +19,7 @@ from benchmarks.models import TASK_TYPE, zeebe_process
 from procession.broker import ActivatedJob, JobStream, prepare
 from procession.broker.batch import Batch, Entry
 from procession.broker.graphs import GraphCache
-from procession.broker.jobs import JobBoard, describe
+from procession.broker.jobs import JobBoard
 from procession.broker.keys import KeySource
 from procession.engine import commands as c
 from procession.storage import open_storage
@@ -50,15 +50,10 @@ class Driver:
             entries = [Entry(command) for command in commands]
             batch = Batch(transaction, self._graphs, self._keys, entries)
             batch.run(self._board)
-            jobs = [self._describe(batch, stream, job) for stream, job in batch.handed]
+            jobs = [job for _, job in batch.activated]
             transaction.commit()
         self._keys.keep()
         return jobs
-
-    def _describe(self, batch: Batch, stream: JobStream, job: Any) -> ActivatedJob:
-        graph = self._graphs.get(job.definition_key)
-        assert graph is not None
-        return describe(batch.unit, stream, job, graph)
 
 
 def main() -> None:

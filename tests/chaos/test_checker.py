@@ -15,9 +15,9 @@ from .journal import Journal, read_journal
 from .orchestrator import Outcome, Plan, run
 from .roles import STORY
 
-INSTANCES = 20
+INSTANCES = 60
 SEED = 1
-"""With these, every element of the story is visited."""
+"""With these, every element of the story is visited, whichever worker gets which job."""
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def add(transaction: Transaction, *added: Record) -> None:
 
 
 def table_of(unit: Unit, record: Record) -> Table[Any]:
-    return next(table for table in unit.by_name.values() if table.record is type(record))
+    return unit.by_name[next(name for name, spec in TABLES.items() if spec.record is type(record))]
 
 
 def load(transaction: Transaction, name: str, *keys: Any) -> Table[Any]:

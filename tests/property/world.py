@@ -209,7 +209,7 @@ class World:
         """One round of what commands left, or, if they left nothing, of the timers that are due."""
         queues: dict[int | None, list[Entry]] = {}
         for row in self.executor.look(lambda transaction: transaction.commands(10_000)):
-            queues.setdefault(row.root_key, []).append(Entry(c.decode(row.payload), row.key))
+            queues.setdefault(row.root_key, []).append(Entry(c.decode(row.payload), row_key=row.key))
         if self._greedy or not queues:
             due = self.executor.look(lambda transaction: transaction.due_timers(10_000))
             root_of = {timer.key: timer.root_key for timer in self.rows().timers}

@@ -1,10 +1,11 @@
 """The running node: batches of commands, timers, job leases, wake-ups."""
 
 from procession.broker.deployment import prepare
+from procession.broker.forks import forks
 from procession.broker.inbox import Inbox
 from procession.broker.intake import FORKED
 from procession.broker.jobs import ActivatedJob, JobStream
 from procession.broker.node import Node
 from procession.broker.wakeup import Hint
 
-__all__ = ["FORKED", "ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "prepare"]
+__all__ = ["FORKED", "ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "forks", "prepare"]

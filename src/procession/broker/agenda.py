@@ -77,7 +77,7 @@ class Agenda:
         entries: list[Entry] = []
         if self._commands_wait:
             rows = transaction.commands(AT_ONCE)
-            entries = [Entry(c.decode(row.payload), row.key) for row in rows]
+            entries = [Entry(c.decode(row.payload), row_key=row.key) for row in rows]
         if self._timer_due():
             entries += [Entry(c.TriggerTimer(key)) for key in transaction.due_timers(AT_ONCE)]
         if self._sweep_due():

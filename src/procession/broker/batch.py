@@ -15,9 +15,17 @@ import msgspec
 
 from procession import engine
 from procession.broker.graphs import GraphCache
-from procession.broker.jobs import Handed, JobBoard, declare_activation
+from procession.broker.jobs import (
+    ActivatedJob,
+    Handed,
+    JobBoard,
+    JobStream,
+    declare_activation,
+    describe,
+)
 from procession.broker.keys import KeysExhausted, KeySource
-from procession.engine import Missed, Reads, Run, Unit
+from procession.broker.replies import Submission
+from procession.engine import Missed, Reads, Run
 from procession.engine import commands as c
 from procession.engine.handlers.timers import disarm
 from procession.engine.records import COMPLETED, IncidentRecord, IncidentType
@@ -36,6 +44,8 @@ class Entry(msgspec.Struct, eq=False):
     """A command in a batch, and what became of it."""
 
     command: c.Command
+    submission: Submission | None = None
+    """Who asked for it: nobody, where it is durable."""
     row_key: int | None = None
     """Of the durable row it came from, which goes with it."""
     target: engine.Target | None = None
@@ -62,18 +72,23 @@ class Batch:
         watched: Iterable[int] = (),
         awaited: Container[int] = (),
     ) -> None:
-        self.unit = Unit()
+        self.unit = transaction.unit()
         self.handed: Handed = []
+        self.activated: list[tuple[JobStream, ActivatedJob]] = []
+        """The same as their workers get them."""
         self.results: dict[int, dict[str, str] | ProcessionError] = {}
         """Root variables of awaited instances that have ended, or why there are none."""
         self._transaction = transaction
         self._graphs = graphs
         self._keys = keys
-        self._entries, self.postponed = self._lock(entries)
+        self.entries, self.postponed = self._lock(entries)
+        """What this transaction carries out, and what must wait for another."""
         self._watched = watched
         """Instances somebody began to wait for: they may have ended before."""
         self._awaited = awaited
         """Instances somebody waits for."""
+        self._trusting = True
+        """Commands that expect to know what they read do not declare it first, until one misses something."""
 
     def run(self, board: JobBoard | None) -> None:
         """Execute, hand jobs out, and write; the caller commits.
@@ -92,7 +107,7 @@ class Batch:
             raise RuntimeError(f"a batch still misses records after {MAX_ROUNDS} rounds")
         if board is not None:
             self.handed = board.assign(self.unit, self._transaction)
-            self._load_asking(self.handed, lambda handed, want: declare_activation(want, *handed))
+            self.activated = self._describe()
         self._collect_results()
         self._transaction.write(self.unit)
 
@@ -100,7 +115,10 @@ class Batch:
         """The entries whose roots this transaction got, and those that must wait for another."""
         for entry in entries:
             entry.target = engine.target(entry.command)
-        granted = self._transaction.lock({entry.target for entry in entries if entry.target is not None})
+        targets = {entry.target for entry in entries if entry.target is not None}
+        granted = self._transaction.lock(targets)
+        if len(granted) == len(targets):
+            return entries, []
         ours: list[Entry] = []
         postponed: list[Entry] = []
         for entry in entries:
@@ -110,21 +128,23 @@ class Batch:
     def _load_targets(self) -> None:
         """The records that commands name come first: what else is read follows from them."""
         want = Reads(self.unit, self._graphs.get)
-        for entry in self._entries:
-            if entry.target is not None:
+        owners = self.unit.known.owners
+        for entry in self.entries:
+            if entry.target is not None and entry.target[1] not in owners:
                 table, key = entry.target
                 want.keys.setdefault(table, set()).add(key)
             if entry.row_key is not None:
                 want.keys.setdefault("command", set()).add(entry.row_key)
         for key in self._watched:
-            want.keys.setdefault("process_instance", set()).add(key)
+            if key not in owners:
+                want.keys.setdefault("process_instance", set()).add(key)
         self._load(want)
 
     def _pass(self, want: Reads) -> bool:
         """Run every command once. False if something was missed (noted in `want`)."""
         self.unit.reset()
         self._keys.rewind()
-        entries = [entry for entry in self._entries if entry.poison is None]
+        entries = [entry for entry in self.entries if entry.poison is None]
         self._load_for(entries)
         run = self._new_run()
         for entry in entries:
@@ -137,13 +157,33 @@ class Batch:
                 self._attempt(entry, run, want)
             follow_up = [Entry(command) for command in self._drain(run)]
         if want:
+            self._trusting = False
             return False
         self._note_poison(run)
         return True
 
+    def _describe(self) -> list[tuple[JobStream, ActivatedJob]]:
+        """The jobs handed out. What is usually known already is not asked for first."""
+        try:
+            return [
+                (stream, describe(self.unit, stream, job, self._graphs.get)) for stream, job in self.handed
+            ]
+        except Missed:
+            self._load_asking(self.handed, lambda handed, want: declare_activation(want, *handed))
+        return [(stream, describe(self.unit, stream, job, self._graphs.get)) for stream, job in self.handed]
+
     def _load_for(self, entries: list[Entry]) -> None:
         """Load what the commands declare; those that are content are not asked again."""
+        if self._trusting:
+            entries = [entry for entry in entries if not self._expects_to_know(entry)]
+            if not entries:
+                return
         self._load_asking(entries, lambda entry, want: engine.declare(entry.command, want))
+
+    def _expects_to_know(self, entry: Entry) -> bool:
+        if entry.target is not None:
+            return entry.target[1] in self.unit.known.owners
+        return engine.expects_to_know(entry.command, self.unit)
 
     def _load_asking(self, items: list[T], declare: Callable[[T, Reads], bool]) -> None:
         """Load what each item declares; those that are content are not asked again."""
@@ -205,7 +245,7 @@ class Batch:
 
     def _note_poison(self, run: Run) -> None:
         """An incident for each root that was dropped; its durable commands wait there."""
-        for entry in self._entries:
+        for entry in self.entries:
             if entry.poison is None:
                 continue
             self._take_row(entry)
@@ -279,7 +319,8 @@ class Batch:
 
         want = Reads(self.unit, self._graphs.get)
         for key in completed:
-            want.find(variables, "scope", key)
+            if not variables.found("scope", key):
+                want.find(variables, "scope", key)
         self._load(want)
         for instance in ended:
             if instance.state != COMPLETED:

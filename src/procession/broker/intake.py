@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from procession.broker.forks import forks
 from procession.broker.inbox import Inbox
 from procession.broker.jobs import JobStream
 from procession.broker.keys import KeySource
@@ -54,7 +54,7 @@ class Intake:
         self._asleep = False
         self._started = False
         self._stopping = False
-        self._pid = os.getpid()
+        self._born = forks.count
 
     def submit(self, command: c.Command, inbox: Inbox, size: int = 0) -> asyncio.Future[Any]:
         """Queue a command; the future (of the inbox's loop) is settled after its commit.
@@ -146,7 +146,7 @@ class Intake:
         self._wake_if_asleep()
 
     def _check(self) -> None:
-        if self._pid != os.getpid():
+        if self._born != forks.count:
             raise NotReady(FORKED)
         if self._stopping or not self._started:
             raise NotReady("the node is not running; enter the app's context first")

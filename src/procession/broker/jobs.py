@@ -11,35 +11,35 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from procession.engine import Graph, Reads, Unit
+from procession.engine import Graph, Missed, Reads, Unit
 from procession.engine.records import JOB_ACTIVATABLE, JOB_ACTIVATED, ElementInstance, Job
 from procession.storage.port import Transaction
 
 
-class ActivatedJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A job as it is handed to a worker."""
+class ActivatedJob(msgspec.Struct, frozen=True, gc=False):
+    """A job as it is handed to a worker: its record, and what belongs to it elsewhere."""
 
-    key: int
-    type: str
-    instance_key: int
-    root_key: int
-    process_id: str
+    record: Job
+    """As it was committed."""
     version: int
-    definition_key: int
-    element_id: str
-    element_key: int
+    """Of the process definition."""
     business_key: str | None
     headers: dict[str, str]
-    worker: str
-    retries: int
-    failures: int
-    """Tries that failed since the retries were last set."""
-    lease: int
-    deadline: int
-    """Epoch milliseconds at which the lease ends."""
     variables: dict[str, str]
     """JSON texts by name: all that are visible, or those asked for."""
-    tenant: str
+
+    @property
+    def key(self) -> int:
+        return self.record.key
+
+    @property
+    def lease(self) -> int:
+        return self.record.lease
+
+    @property
+    def deadline(self) -> int:
+        """Epoch milliseconds at which the lease ends."""
+        return self.record.due or 0
 
 
 class JobStream:
@@ -124,6 +124,8 @@ class JobBoard:
         ready = _ready_jobs(unit, now)
         handed: Handed = []
         for type_, demand in self._demands.items():
+            if not (demand.streams and (type_ in ready or self._is_ready(demand, now))):
+                continue
             handed += self._assign_type(type_, demand, ready.pop(type_, []), unit, transaction)
         return handed
 
@@ -174,20 +176,19 @@ def _ready_jobs(unit: Unit, now: int) -> dict[str, list[Job]]:
 def _lease(jobs: list[Job], streams: list[JobStream], now: int) -> Handed:
     """Deal the jobs out, one to each stream in turn."""
     handed: Handed = []
-    left = {stream: stream.credits for stream in streams if stream.credits > 0}
-    while jobs and left:
-        for stream in list(left):
-            if not jobs:
-                break
-            job = jobs.pop(0)
+    waiting = iter(jobs)
+    left = [(stream, stream.credits) for stream in streams if stream.credits > 0]
+    while left:
+        for stream, _ in left:
+            job = next(waiting, None)
+            if job is None:
+                return handed
             job.state = JOB_ACTIVATED
             job.lease += 1
             job.worker = stream.worker
             job.due = now + stream.timeout
             handed.append((stream, job))
-            left[stream] -= 1
-            if left[stream] == 0:
-                del left[stream]
+        left = [(stream, credits - 1) for stream, credits in left if credits > 1]
     return handed
 
 
@@ -221,36 +222,37 @@ def _scope_keys(unit: Unit, element: ElementInstance) -> list[int]:
     return [*keys, element.instance_key]
 
 
-def describe(unit: Unit, stream: JobStream, job: Job, graph: Graph) -> ActivatedJob:
-    """The job as the worker sees it. Everything it needs has been loaded."""
+def describe(unit: Unit, stream: JobStream, job: Job, graphs: Callable[[int], Graph | None]) -> ActivatedJob:
+    """The job as the worker sees it.
+
+    Raises:
+        Missed: something was not loaded (`declare_activation` names it).
+    """
     element = unit.elements.get(job.element_key)
     instance = unit.instances.get(job.instance_key)
+    graph = graphs(job.definition_key)
     if element is None or instance is None:
         raise LookupError(f"job {job.key} has no element instance")
+    if graph is None:
+        raise Missed("graph", None, job.definition_key)
     return ActivatedJob(
-        key=job.key,
-        type=job.type,
-        instance_key=job.instance_key,
-        root_key=job.root_key,
-        process_id=job.process_id,
-        version=instance.version,
-        definition_key=job.definition_key,
-        element_id=job.element_id,
-        element_key=job.element_key,
-        business_key=instance.business_key,
-        headers=graph.nodes[job.element_id].headers,
-        worker=stream.worker,
-        retries=job.retries,
-        failures=job.failures,
-        lease=job.lease,
-        deadline=job.due or 0,
-        variables=_variables(unit, element, stream.fetch),
-        tenant=job.tenant,
+        job,
+        instance.version,
+        instance.business_key,
+        graph.nodes[job.element_id].headers,
+        _variables(unit, element, stream.fetch),
     )
 
 
 def _variables(unit: Unit, element: ElementInstance, fetch: tuple[str, ...] | None) -> dict[str, str]:
     values: dict[str, str] = {}
+    if fetch is not None and not element.locals and element.scope_key == element.instance_key:
+        get, scope_key = unit.variables.get, element.scope_key
+        for name in fetch:
+            variable = get((scope_key, name))
+            if variable is not None:
+                values[name] = variable.value
+        return values
     for scope_key in reversed(_scope_keys(unit, element)):
         if fetch is None:
             values.update({v.name: v.value for v in unit.variables.find("scope", scope_key)})

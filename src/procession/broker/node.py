@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import select
 import threading
 import time
 from collections.abc import Iterable
 
-import msgspec
-
 from procession.broker.agenda import IDLE_SECONDS, Agenda
 from procession.broker.batch import Batch, Entry
+from procession.broker.forks import forks
 from procession.broker.graphs import GraphCache
 from procession.broker.intake import Intake
 from procession.broker.interpreter import be_responsive
-from procession.broker.jobs import ActivatedJob, JobBoard, JobStream, describe
+from procession.broker.jobs import ActivatedJob, JobBoard, JobStream
 from procession.broker.keys import KeysExhausted, KeySource
+from procession.broker.pace import MOST, Pace
 from procession.broker.replies import Replies, Submission, Watch
 from procession.broker.wakeup import Hint, Peers
 from procession.errors import NotReady, ProcessionError, StorageError
@@ -30,18 +29,9 @@ from procession.storage.port import Storage
 
 log = logging.getLogger("procession.broker")
 
-BATCH = 100
-"""Commands in one transaction: more would make other processes of the file wait longer for their turn."""
 BATCH_BYTES = 4_000_000
 CLIENT_KEYS = 1000
 """Keys a node that serves only itself takes at once."""
-
-
-class Work(msgspec.Struct, eq=False):
-    """An entry of a batch, and who asked for it (nobody, where it is durable)."""
-
-    entry: Entry
-    submission: Submission | None = None
 
 
 class Node(Intake):
@@ -55,6 +45,7 @@ class Node(Intake):
         self._board = JobBoard()
         self._agenda = Agenda(serve=serve)
         self._waiting: dict[int, list[Watch]] = {}
+        self._pace = Pace()
         self._paused_until = 0.0
         self._peers = Peers(storage.place, listen=serve) if storage.place is not None else None
         self._thread = threading.Thread(target=self._loop, name="procession-node", daemon=True)
@@ -69,7 +60,7 @@ class Node(Intake):
         """Finish what was submitted, then end the thread and close the storage."""
         self._stopping = True
         self._wake()
-        if self._pid == os.getpid():
+        if self._born == forks.count:
             self._thread.join()
             self._close()
 
@@ -158,8 +149,8 @@ class Node(Intake):
     # --- batches ------------------------------------------------------------------------------
 
     def _turn(self) -> None:
-        work = [Work(Entry(submission.command), submission) for submission in self._take_submissions()]
-        watches = [self._watches.popleft() for _ in range(min(len(self._watches), BATCH))]
+        work = [Entry(submission.command, submission) for submission in self._take_submissions()]
+        watches = [self._watches.popleft() for _ in range(min(len(self._watches), MOST))]
         for watch in watches:
             self._waiting.setdefault(watch.key, []).append(watch)
         if watches and self._peers is not None:
@@ -169,7 +160,7 @@ class Node(Intake):
     def _take_submissions(self) -> list[Submission]:
         taken: list[Submission] = []
         size = 0
-        while self._queue and len(taken) < BATCH and size < BATCH_BYTES:
+        while self._queue and len(taken) < self._pace.limit and size < BATCH_BYTES:
             submission = self._queue.popleft()
             size += submission.size
             if submission.frees is not None:
@@ -177,7 +168,7 @@ class Node(Intake):
             taken.append(submission)
         return taken
 
-    def _execute(self, work: list[Work], watched: list[int], *, takes: bool) -> None:
+    def _execute(self, work: list[Entry], watched: list[int], *, takes: bool) -> None:
         """Commit the work, with what is due if it `takes` that; what cannot be written is narrowed down."""
         try:
             self._commit(work, watched, takes=takes)
@@ -194,20 +185,20 @@ class Node(Intake):
             self._board.expect(None)
             self._narrow(work, watched, error)
 
-    def _narrow(self, work: list[Work], watched: list[int], error: Exception) -> None:
+    def _narrow(self, work: list[Entry], watched: list[int], error: Exception) -> None:
         """Write halves; a single command that cannot be written is left out, and its root hears of it."""
         if len(work) > 1:
             half = len(work) // 2
             self._execute(work[:half], watched, takes=False)
             self._execute(work[half:], [], takes=False)
-        elif work and work[0].entry.poison is None:
-            work[0].entry.poison = error
+        elif work and work[0].poison is None:
+            work[0].poison = error
             self._execute(work, watched, takes=False)
         else:
             self._pause()
             self._fail(work, watched, ProcessionError(f"nothing could be written: {error!r}"))
 
-    def _fail(self, work: list[Work], watched: list[int], error: ProcessionError) -> None:
+    def _fail(self, work: list[Entry], watched: list[int], error: ProcessionError) -> None:
         replies = Replies()
         for one in work:
             if one.submission is not None:
@@ -217,36 +208,31 @@ class Node(Intake):
                 replies.ended(watch, error)
         replies.post()
 
-    def _commit(self, work: list[Work], watched: list[int], *, takes: bool) -> None:
+    def _commit(self, work: list[Entry], watched: list[int], *, takes: bool) -> None:
         self._keys.refill()
         with self.storage.transaction() as transaction:
+            self._pace.begin()
             self._agenda.set_clock(transaction.clock.now)
             if takes:
                 # Into the caller's list: if the batch cannot be written, these are narrowed down too.
-                work.extend(Work(entry) for entry in self._agenda.take(transaction))
-            entries = [one.entry for one in work]
-            batch = Batch(transaction, self._graphs, self._keys, entries, watched, self._waiting)
+                work.extend(self._agenda.take(transaction))
+            batch = Batch(transaction, self._graphs, self._keys, work, watched, self._waiting)
             batch.run(self._board)
             self._agenda.look_ahead(transaction, batch, took=any(one.submission is None for one in work))
-            activated = self._describe(batch)
+            self._pace.end(len(work))
             transaction.commit()
         self._keys.keep()
         self._board.note(batch.unit)
         self._tell_others(batch)
         # Jobs first: a handler that is quick answers before its starter asks for the result.
-        self._hand_over(activated)
-        self._reply(work, batch)
+        self._hand_over(batch.activated)
+        self._reply(batch)
 
-    def _describe(self, batch: Batch) -> dict[JobStream, list[ActivatedJob]]:
-        activated: dict[JobStream, list[ActivatedJob]] = {}
-        for stream, job in batch.handed:
-            graph = self._graphs.get(job.definition_key)
-            if graph is not None:
-                activated.setdefault(stream, []).append(describe(batch.unit, stream, job, graph))
-        return activated
-
-    def _hand_over(self, activated: dict[JobStream, list[ActivatedJob]]) -> None:
-        for stream, jobs in activated.items():
+    def _hand_over(self, activated: Iterable[tuple[JobStream, ActivatedJob]]) -> None:
+        by_stream: dict[JobStream, list[ActivatedJob]] = {}
+        for stream, job in activated:
+            by_stream.setdefault(stream, []).append(job)
+        for stream, jobs in by_stream.items():
             stream.credits -= len(jobs)
             stream.deliver(jobs)
 
@@ -256,18 +242,15 @@ class Node(Intake):
             if hint:
                 self._peers.tell(hint)
 
-    def _reply(self, work: Iterable[Work], batch: Batch) -> None:
+    def _reply(self, batch: Batch) -> None:
         replies = Replies()
-        postponed = {id(entry) for entry in batch.postponed}
-        for one in work:
-            submission = one.submission
-            if submission is None:
-                continue
-            if id(one.entry) in postponed:
-                submission.frees = None
-                self._queue.append(submission)
-            else:
-                replies.answer(submission, one.entry.reply, one.entry.error)
+        for entry in batch.postponed:
+            if entry.submission is not None:
+                entry.submission.frees = None
+                self._queue.append(entry.submission)
+        for entry in batch.entries:
+            if entry.submission is not None:
+                replies.answer(entry.submission, entry.reply, entry.error)
         for key, result in batch.results.items():
             for watch in self._waiting.pop(key, ()):
                 replies.ended(watch, result)

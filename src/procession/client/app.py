@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from procession.broker import FORKED, ActivatedJob, Hint, Inbox, Node, prepare
+from procession.broker import FORKED, ActivatedJob, Hint, Inbox, Node, forks, prepare
 from procession.client.instance import Instance
 from procession.client.job import Signature
 from procession.client.joining import preset_key, write_command
@@ -82,8 +81,8 @@ class Procession:
         self._files: dict[str, bytes] = {}
         self._workers: list[Worker] = []
         self._running: tuple[Node, Inbox] | None = None
-        self._pid = 0
-        """The process it runs in; a fork of that must not use it."""
+        self._born = forks.count
+        """A fork of the process it runs in must not use it."""
 
     # --- before it runs -------------------------------------------------------------------------
 
@@ -161,7 +160,7 @@ class Procession:
         storage = await asyncio.to_thread(_open, self.url)
         node = Node(storage, serve=self.serve)
         node.start()
-        self._pid = os.getpid()
+        self._born = forks.count
         self._running = (node, Inbox(asyncio.get_running_loop()))
         try:
             if self._files:
@@ -206,7 +205,7 @@ class Procession:
     def _runtime(self) -> tuple[Node, Inbox]:
         if self._running is None:
             raise NotReady("the app is not running; do this inside `async with app:`")
-        if self._pid != os.getpid():
+        if self._born != forks.count:
             raise NotReady(FORKED)
         return self._running
 

@@ -52,22 +52,34 @@ class Instance:
             NotFound: there is no such instance (any more).
             NotReady: the app was left meanwhile.
         """
-        try:
-            async with asyncio.timeout(None if timeout is None else timeout.total_seconds()):
-                texts = await self._texts()
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"process instance {self.key} has not ended within {timeout}; it goes on", key=self.key
-            ) from None
-        return decode_variables(texts)
-
-    async def _texts(self) -> dict[str, str]:
-        """The result as JSON texts, once a start that was written on the caller's connection is made."""
+        deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout.total_seconds()
         while True:
             starting = self._command_key is not None and await is_waiting(self._app, self._command_key)
             try:
-                return await self._app._node.watch(self.key, self._app._inbox)
+                return decode_variables(await self._ended(deadline))
             except NotFound:
-                if not starting:
+                if not starting:  # else the row on the caller's connection has yet to be carried out
                     raise
+            except TimeoutError:
+                raise DeadlineExceeded(
+                    f"process instance {self.key} has not ended within {timeout}; it goes on", key=self.key
+                ) from None
             await asyncio.sleep(START_SECONDS)
+
+    async def _ended(self, deadline: float | None) -> dict[str, str]:
+        """The result as JSON texts; `TimeoutError` past the deadline (of the loop's clock)."""
+        node, inbox = self._app._runtime()
+        watched = node.watch(self.key, inbox)
+        if deadline is None:
+            return await watched
+        # A timer on the future itself: a block with a time limit costs a dozen times as much.
+        expiry = inbox.loop.call_at(deadline, _expire, watched)
+        try:
+            return await watched
+        finally:
+            expiry.cancel()
+
+
+def _expire(watched: asyncio.Future[dict[str, str]]) -> None:
+    if not watched.done():
+        watched.set_exception(TimeoutError())

@@ -47,16 +47,16 @@ class Job:
 
     @property
     def type(self) -> str:
-        return self._activated.type
+        return self._activated.record.type
 
     @property
     def instance_key(self) -> int:
         """The process instance it belongs to."""
-        return self._activated.instance_key
+        return self._activated.record.instance_key
 
     @property
     def process_id(self) -> str:
-        return self._activated.process_id
+        return self._activated.record.process_id
 
     @property
     def version(self) -> int:
@@ -64,7 +64,7 @@ class Job:
 
     @property
     def element_id(self) -> str:
-        return self._activated.element_id
+        return self._activated.record.element_id
 
     @property
     def business_key(self) -> str | None:
@@ -78,7 +78,7 @@ class Job:
     @property
     def attempt(self) -> int:
         """1 on the first try, one more after each that failed."""
-        return self._activated.failures + 1
+        return self._activated.record.failures + 1
 
     @property
     def lease(self) -> int:

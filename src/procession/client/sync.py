@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from procession.broker import FORKED
+from procession.broker import FORKED, forks
 from procession.client.app import Deployment, Procession
 from procession.client.instance import Instance
 from procession.errors import NotReady
@@ -53,10 +52,10 @@ class SyncProcession:
         self._app = app
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._pid = 0
+        self._born = forks.count
 
     def __enter__(self) -> Self:
-        self._pid = os.getpid()
+        self._born = forks.count
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="procession-sync", daemon=True)
         self._thread.start()
@@ -87,7 +86,7 @@ class SyncProcession:
         if self._loop is None:
             coroutine.close()
             raise NotReady("the app is not running; do this inside `with app.sync() as app:`")
-        if self._pid != os.getpid():
+        if self._born != forks.count:
             coroutine.close()  # the loop's thread did not come along: nobody would ever answer
             raise NotReady(FORKED)
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

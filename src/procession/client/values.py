@@ -29,7 +29,7 @@ def encode_variables(variables: Any) -> tuple[dict[str, str], int]:
     """
     if variables is None:
         return {}, 0
-    if not isinstance(variables, Mapping):
+    if variables.__class__ is not dict and not isinstance(variables, Mapping):
         variables = _fields(variables)
     texts: dict[str, str] = {}
     size = 0

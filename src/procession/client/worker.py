@@ -63,6 +63,7 @@ class Worker:
     def __init__(self, app: Procession, task: Task, name: str) -> None:
         self.task = task
         self._app = app
+        self._node, self._inbox = app._runtime()
         self._loop = asyncio.get_running_loop()
         self._running: dict[int, Running] = {}
         self._idle = asyncio.Event()
@@ -79,19 +80,28 @@ class Worker:
         self._ticker: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
-        node = self._app._node
-        node.open_stream(self._stream)
-        node.request(self._stream, self.task.concurrency)
+        self._node.open_stream(self._stream)
+        self._node.request(self._stream, self.task.concurrency)
         self._tick()
 
     # --- jobs come in ---------------------------------------------------------------------------
 
     def _deliver(self, jobs: list[ActivatedJob]) -> None:
-        portions = [jobs] if self._threads is not None else ([job] for job in jobs)
-        self._app._inbox.call_each(self._receive, portions)
+        if self._threads is None:
+            self._inbox.call_each(self._receive, jobs)
+        else:
+            self._inbox.call_each(self._receive_chunk, [jobs])
 
-    def _receive(self, jobs: list[ActivatedJob]) -> None:
+    def _receive(self, activated: ActivatedJob) -> None:
         if self._closing:
+            self._release(activated)
+            return
+        running = self._running[activated.key] = Running(activated)
+        self._idle.clear()
+        running.task = asyncio.Task(self._handle(running), loop=self._loop, **_EAGER)
+
+    def _receive_chunk(self, jobs: list[ActivatedJob]) -> None:
+        if self._closing or self._threads is None:
             for job in jobs:
                 self._release(job)
             return
@@ -99,11 +109,7 @@ class Worker:
         self._idle.clear()
         for running in entries:
             self._running[running.activated.key] = running
-        if self._threads is None:
-            for running in entries:
-                running.task = asyncio.Task(self._handle(running), loop=self._loop, **_EAGER)
-        else:
-            self._hand_to_threads(self._threads, entries)
+        self._hand_to_threads(self._threads, entries)
 
     def _hand_to_threads(self, threads: ThreadPoolExecutor, entries: list[Running]) -> None:
         size = max(1, min(CHUNK, int(SHORT_SECONDS / max(self._seconds_each, 1e-6))))
@@ -131,10 +137,10 @@ class Worker:
             answers.append((running, self._handle_sync(running)))
             now = time.monotonic()
             if now - last > SHORT_SECONDS:
-                self._app._inbox.call(self._done_all, answers)
+                self._inbox.call(self._done_all, answers)
                 answers, last = [], now
         self._seconds_each = (time.monotonic() - began) / len(chunk)
-        self._app._inbox.call(self._done_all, answers)
+        self._inbox.call(self._done_all, answers)
 
     def _handle_sync(self, running: Running) -> c.Command | None:
         activated = running.activated
@@ -149,7 +155,9 @@ class Worker:
             return self._failure(activated, job, error)
 
     def _job(self, activated: ActivatedJob) -> Job:
-        return Job(activated, self.task.tries_left(activated.retries, activated.failures), self._app)
+        return Job(
+            activated, self.task.tries_left(activated.record.retries, activated.record.failures), self._app
+        )
 
     def _completion(self, job: Job, activated: ActivatedJob, result: Any) -> c.Command | None:
         if job.answered:
@@ -181,7 +189,7 @@ class Worker:
             message,
             exc_info=error if log.isEnabledFor(logging.DEBUG) else None,
         )
-        backoff = milliseconds(self.task.backoff_after(activated.failures))
+        backoff = milliseconds(self.task.backoff_after(activated.record.failures))
         return c.FailJob(key, left, backoff, message, lease=lease)
 
     # --- answers go out -------------------------------------------------------------------------
@@ -202,13 +210,13 @@ class Worker:
         elif self._closing and not running.disowned:
             self._release(activated)
         elif not self._closing:
-            self._app._node.request(self._stream, 1)
+            self._node.request(self._stream, 1)
 
     def _answer(self, activated: ActivatedJob, answer: c.Command, frees: JobStream | None = None) -> None:
         try:
-            self._app._node.tell(
+            self._node.tell(
                 answer,
-                self._app._inbox,
+                self._inbox,
                 lambda error: self._refused(activated, answer, error),
                 frees=frees,
             )
@@ -229,7 +237,7 @@ class Worker:
 
     def _release(self, activated: ActivatedJob) -> None:
         command = c.ReleaseJob(activated.key, activated.lease)
-        self._app._node.tell(command, self._app._inbox, lambda _: None)
+        self._node.tell(command, self._inbox, lambda _: None)
 
     # --- leases are kept alive ------------------------------------------------------------------
 
@@ -248,7 +256,7 @@ class Worker:
     def _renew(self, running: Running) -> None:
         activated = running.activated
         command = c.UpdateJob(activated.key, timeout=self._timeout, lease=activated.lease)
-        self._app._node.tell(command, self._app._inbox, lambda error: self._lost(running, error))
+        self._node.tell(command, self._inbox, lambda error: self._lost(running, error))
 
     def _lost(self, running: Running, error: ProcessionError) -> None:
         if not running.needs_lease or running.activated.key not in self._running:
@@ -286,7 +294,7 @@ class Worker:
 
     async def close(self, grace: float) -> None:
         """Take no more jobs, wait `grace` seconds for handlers, and give the other leases back."""
-        await self._app._node.close_stream(self._stream, self._app._inbox)
+        await self._node.close_stream(self._stream, self._inbox)
         self._closing = True
         if self._running:
             try:

@@ -14,12 +14,17 @@ from procession.engine.handling import HANDLERS, Target
 from procession.engine.lifecycle import drain
 from procession.engine.run import Run
 from procession.engine.tables import TABLES
-from procession.engine.unit import Missed, Reads, Table, Unit
+from procession.engine.unit import Known, Missed, Reads, Table, Unit
 
 
 def target(command: commands.Command) -> Target | None:
     """The record whose root process instance must be locked before `command` reads anything."""
     return HANDLERS[command.__class__].target(command)
+
+
+def expects_to_know(command: commands.Command, unit: Unit) -> bool:
+    """Whether what it reads is most likely known already, so that it may try before it declares."""
+    return HANDLERS[command.__class__].expects_to_know(command, unit)
 
 
 def declare(command: commands.Command, want: Reads) -> bool:
@@ -34,7 +39,7 @@ def declare(command: commands.Command, want: Reads) -> bool:
 
 def foresee(run: Run, want: Reads) -> None:
     """After a `Missed`: note what the steps that were still to come will read, not only the first."""
-    want_steps(run.queue, want)
+    want_steps(run.steps(), want)
 
 
 def execute(command: commands.Command, run: Run) -> Any:
@@ -52,6 +57,7 @@ def execute(command: commands.Command, run: Run) -> Any:
 __all__ = [
     "TABLES",
     "Graph",
+    "Known",
     "Missed",
     "Reads",
     "Run",
@@ -63,6 +69,7 @@ __all__ = [
     "declare",
     "elements",
     "execute",
+    "expects_to_know",
     "foresee",
     "handlers",
     "records",

@@ -6,7 +6,7 @@ else changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from procession.engine import lifecycle, subscriptions, variables
 from procession.engine.graph import Flow, Node
@@ -59,7 +59,7 @@ class Behaviour:
             variables.apply_outputs(run, element, node)
         lifecycle.finish(run, element, node, self.choose(run, element, node))
 
-    def choose(self, run: Run, element: ElementInstance, node: Node) -> Iterable[Flow]:
+    def choose(self, run: Run, element: ElementInstance, node: Node) -> Sequence[Flow]:
         """The flows to take on leaving."""
         return node.outgoing
 

@@ -11,7 +11,7 @@ from procession.engine.graph import Graph, Node
 from procession.engine.records import ElementInstance, ProcessInstance
 from procession.engine.run import Run
 from procession.engine.subscriptions import has_events
-from procession.engine.unit import Reads
+from procession.engine.unit import Reads, Unit
 
 C = TypeVar("C", bound=c.Command)
 
@@ -26,6 +26,10 @@ class Handler(ABC, Generic[C]):
     def target(self, command: C) -> Target | None:
         """The record whose root must be locked; None if the command works in no existing root."""
         return None
+
+    def expects_to_know(self, command: C, unit: Unit) -> bool:
+        """For a command without target: whether what it will read is most likely known already."""
+        return False
 
     def reads(self, command: C, want: Reads) -> bool | None:
         """Name what the command will read, as far as what is loaded tells.

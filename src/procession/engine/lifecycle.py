@@ -6,7 +6,7 @@ count one each. A scope whose count reaches zero ends. (BPMN 2.0 section 13; spe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from procession.engine import commands as c
@@ -23,26 +23,34 @@ from procession.engine.records import (
     ElementInstance,
     ProcessInstance,
 )
-from procession.engine.run import STEPS_PER_ROW, TRANSITIONS_PER_COMMAND, Run, Scope, Stuck
+from procession.engine.run import (
+    STEPS_PER_ROW,
+    TRANSITIONS_PER_COMMAND,
+    Run,
+    Scope,
+    Stuck,
+    instance_of,
+)
 
 
 def create(
     run: Run, scope: Scope, node: Node, flow_id: str | None, *, loop_counter: int = 0
 ) -> ElementInstance:
     """A new element instance for a token that `scope.active` already counts."""
-    instance_key = scope.key if isinstance(scope, ProcessInstance) else scope.instance_key
-    return run.unit.elements.add(
+    key = run.new_key()
+    return run.unit.elements.add_new(
+        key,
         ElementInstance(
-            run.new_key(),
+            key,
             scope.root_key,
-            instance_key,
+            instance_of(scope),
             scope.key,
             node.graph.definition_key,
             node.id,
             flow_id,
             run.now,
             loop_counter=loop_counter,
-        )
+        ),
     )
 
 
@@ -76,9 +84,8 @@ def leave(run: Run, element: ElementInstance, node: Node) -> None:
         incidents.hold(run, element, stuck.type, stuck.message)
 
 
-def finish(run: Run, element: ElementInstance, node: Node, flows: Iterable[Flow]) -> None:
+def finish(run: Run, element: ElementInstance, node: Node, flows: Sequence[Flow]) -> None:
     """The element is done: its events close, its token goes on by each of `flows` or is consumed."""
-    flows = tuple(flows)
     if node.boundaries and not element.loop_counter:
         subscriptions.close_events(run, element)
     element.state = COMPLETED
@@ -90,13 +97,13 @@ def finish(run: Run, element: ElementInstance, node: Node, flows: Iterable[Flow]
     send(run, scope, element.instance_key, node, flows, spent=1)
 
 
-def send(run: Run, scope: Scope, instance_key: int, node: Node, flows: Iterable[Flow], *, spent: int) -> None:
+def send(run: Run, scope: Scope, instance_key: int, node: Node, flows: Sequence[Flow], *, spent: int) -> None:
     """Take flows: one token each, in place of `spent` tokens counted so far."""
-    scope.active -= spent
+    scope.active += len(flows) - spent
     for flow in flows:
-        scope.active += 1
-        run.push(c.Arrive(instance_key, scope.key, flow.target.id, flow.id))
-    run.moved(node.scope, instance_key, scope.key)
+        run.queue.append((scope, flow.target, flow.id))
+    if node.settles:
+        run.moved(node.scope, instance_key, scope.key)
 
 
 def token_gone(run: Run, scope: Scope, instance_key: int, scope_node: Node | None, count: int = 1) -> None:
@@ -108,15 +115,17 @@ def token_gone(run: Run, scope: Scope, instance_key: int, scope_node: Node | Non
         run.moved(scope_node, instance_key, scope.key)
 
 
-def arrive(run: Run, step: c.Arrive) -> None:
+def arrive(run: Run, scope: Scope, node: Node, flow_id: str | None) -> None:
     """A token comes to an element, unless its scope is ending: then it is consumed."""
+    if scope.state == ACTIVATED:
+        node.behaviour.arrive(run, scope, node, flow_id)
+    else:
+        token_gone(run, scope, instance_of(scope), node.scope)
+
+
+def arrive_step(run: Run, step: c.Arrive) -> None:
     scope = run.scope(step.instance_key, step.scope_key)
-    definition_key = scope.definition_key
-    node = run.graph(definition_key).nodes[step.element_id]
-    if scope.state != ACTIVATED:
-        token_gone(run, scope, step.instance_key, node.scope)
-        return
-    node.behaviour.arrive(run, scope, node, step.flow_id)
+    arrive(run, scope, run.graph(scope.definition_key).nodes[step.element_id], step.flow_id)
 
 
 def end_scope(run: Run, step: c.EndScope) -> None:
@@ -264,7 +273,7 @@ def settle(run: Run, instance_key: int, scope_key: int) -> None:
 
 
 _STEPS: dict[type[c.Step], Callable[[Run, Any], None]] = {
-    c.Arrive: arrive,
+    c.Arrive: arrive_step,
     c.Enter: enter_step,
     c.Leave: leave_step,
     c.Terminate: terminate_step,
@@ -280,13 +289,16 @@ def drain(run: Run) -> None:
     created = run.unit.elements.added
     most = len(created) + TRANSITIONS_PER_COMMAND  # one step may create many (multi-instance)
     while queue or run.settle:
-        while queue and left and len(created) < most:
+        while queue:
+            if not left or len(created) >= most:
+                _spill(run)
+                return
             step = queue.popleft()
-            _STEPS[step.__class__](run, step)
+            if isinstance(step, tuple):
+                arrive(run, *step)
+            else:
+                _STEPS[step.__class__](run, step)
             left -= 1
-        if queue:
-            _spill(run)
-            return
         settling = list(run.settle)
         run.settle.clear()
         for instance_key, scope_key in settling:
@@ -294,7 +306,7 @@ def drain(run: Run) -> None:
 
 
 def _spill(run: Run) -> None:
-    steps = tuple(run.queue)
+    steps = tuple(run.steps())
     scopes = tuple(run.settle)
     run.queue.clear()
     run.settle.clear()

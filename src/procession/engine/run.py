@@ -18,6 +18,8 @@ TRANSITIONS_PER_COMMAND = 1000
 STEPS_PER_ROW = 500
 
 Scope = ProcessInstance | ElementInstance
+Token = tuple[Scope, Node, str | None]
+"""A token that comes to an element of a scope by a flow: an `Arrive` whose records are at hand."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,7 +53,7 @@ class Run:
         self.now = now
         self.zone = zone
         self.seed = seed
-        self.queue: deque[c.AnyStep] = deque()
+        self.queue: deque[c.AnyStep | Token] = deque()
         self.settle: dict[tuple[int, int], None] = {}
         self.follow_ups: list[c.Command] = []
         """Commands for roots this transaction already holds, run in it after the others."""
@@ -98,10 +100,15 @@ class Run:
         return self.instance(instance_key) if scope_key == instance_key else self.element(scope_key)
 
     def scope_of(self, element: ElementInstance) -> Scope:
-        return self.scope(element.instance_key, element.scope_key)
+        key = element.scope_key
+        return self.instance(key) if key == element.instance_key else self.element(key)
 
-    def push(self, step: c.AnyStep) -> None:
+    def push(self, step: c.AnyStep | Token) -> None:
         self.queue.append(step)
+
+    def steps(self) -> list[c.AnyStep]:
+        """What is queued, as it can be stored."""
+        return [_as_step(step) if isinstance(step, tuple) else step for step in self.queue]
 
     def moved(self, scope_node: Node | None, instance_key: int, scope_key: int) -> None:
         """A token of this scope moved: joins that wait for the others are looked at afterwards."""
@@ -120,3 +127,13 @@ class Run:
     def feel_scope(self) -> feel.EvaluationScope:
         now = EPOCH + timedelta(milliseconds=self.now)
         return feel.EvaluationScope(now=now.astimezone(self.zone), timezone=self.zone, seed=self.seed)
+
+
+def instance_of(scope: Scope) -> int:
+    """The key of the process instance a scope is, or is in."""
+    return scope.key if scope.__class__ is ProcessInstance else scope.instance_key  # type: ignore[union-attr]
+
+
+def _as_step(token: Token) -> c.Arrive:
+    scope, node, flow_id = token
+    return c.Arrive(instance_of(scope), scope.key, node.id, flow_id)

@@ -27,6 +27,9 @@ class TableSpec(msgspec.Struct, frozen=True):
     indexes: dict[str, Index] = {}
     changes: tuple[str, ...] = ()
     """The fields that change after a record was made."""
+    own: tuple[str, ...] = ()
+    """The fields that differ between records of one transaction; the others are often the same for many
+    (they are written once for all of them). Empty: nothing is known."""
     companions: tuple[tuple[str, str], ...] = ()
     """(table, field): records loaded by key bring those that their fields name along."""
 
@@ -57,6 +60,7 @@ TABLES: dict[str, TableSpec] = {
             "parent": Index(("parent_element_key",)),
         },
         changes=("state", "active", "ended_at"),
+        own=("key", "root_key", "business_key", "idempotency_key"),
     ),
     "element_instance": TableSpec(
         r.ElementInstance,
@@ -75,6 +79,16 @@ TABLES: dict[str, TableSpec] = {
             "loop_completed",
             "ended_at",
         ),
+        own=(
+            "key",
+            "root_key",
+            "instance_key",
+            "scope_key",
+            "element_id",
+            "flow_id",
+            "job_key",
+            "loop_counter",
+        ),
     ),
     "job": TableSpec(
         r.Job,
@@ -89,6 +103,7 @@ TABLES: dict[str, TableSpec] = {
             "error_message",
             "ended_at",
         ),
+        own=("key", "root_key", "instance_key", "element_key", "element_id", "type"),
         companions=AT_AN_ELEMENT,
     ),
     "timer": TableSpec(

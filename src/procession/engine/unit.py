@@ -21,6 +21,20 @@ Row = tuple[Any, ...]
 R = TypeVar("R", bound=r.Record)
 
 
+class Known:
+    """What storage remembers between transactions: rows a unit of work need not load."""
+
+    __slots__ = ("lookups", "owners", "tables")
+
+    def __init__(self) -> None:
+        self.owners: dict[int, dict[str, dict[Key, Row]]] = {}
+        """By every key that belongs to a root: all of its rows, by table and key."""
+        self.tables: dict[str, dict[Key, Row | None]] = {}
+        """Rows (None: there is none) of tables that are kept as they were loaded."""
+        self.lookups: dict[tuple[str, str], dict[Key, list[Key]]] = {}
+        """Likewise, the answers to look-ups, by table and index."""
+
+
 _astuple = msgspec.structs.astuple
 _UNKNOWN: Row = ()
 """Stands for a row that was not loaded; real rows have fields."""
@@ -54,13 +68,15 @@ class IndexView:
     The latter are collected when the index is first asked; most never are.
     """
 
-    __slots__ = ("added", "asked", "loaded", "of", "open_only", "spec")
+    __slots__ = ("added", "asked", "inside_root", "loaded", "of", "open_only", "spec")
 
-    def __init__(self, spec: Index, of: Callable[[Any], Key]) -> None:
+    def __init__(self, spec: Index, of: Callable[[Any], Key], loaded: dict[Key, list[Key]]) -> None:
         self.spec = spec
         self.of = of
+        self.inside_root = spec.fields in (("scope_key",), ("element_key",))
+        """Its values are keys of a root, and what is found is of the same root and not ended."""
         self.open_only = spec.open_only
-        self.loaded: dict[Key, list[Key]] = {}
+        self.loaded = loaded
         self.added: dict[Key, list[Key]] = {}
         self.asked = False
 
@@ -71,13 +87,16 @@ class IndexView:
 class _Indexes(dict[str, IndexView]):
     """The views of a table's indexes, each made when first asked for."""
 
-    __slots__ = ("_table",)
+    __slots__ = ("_known", "_table")
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, known: Known) -> None:
         self._table = table
+        self._known = known
 
     def __missing__(self, name: str) -> IndexView:
-        view = self[name] = IndexView(TABLES[self._table].indexes[name], _INDEX_OF[self._table, name])
+        which = (self._table, name)
+        spec = TABLES[self._table].indexes[name]
+        view = self[name] = IndexView(spec, _INDEX_OF[which], self._known.lookups.get(which, {}))
         return view
 
 
@@ -86,6 +105,8 @@ class Changes(msgspec.Struct, Generic[R]):
 
     added: list[R]
     updated: list[R]
+    updated_rows: list[Row]
+    """The same as tuples."""
     removed: list[Key]
 
 
@@ -101,20 +122,22 @@ class Table(Generic[R]):
         "live",
         "loaded",
         "name",
+        "owners",
         "record",
         "removed",
     )
 
-    def __init__(self, name: str, spec: TableSpec, fresh: set[int]) -> None:
+    def __init__(self, name: str, spec: TableSpec, fresh: set[int], known: Known) -> None:
         self.name = name
         self.record = cast(type[R], spec.record)
         self.key_of = _KEY_OF[name]
         self.fresh = fresh
-        self.loaded: dict[Key, Row | None] = {}
+        self.owners = known.owners
+        self.loaded: dict[Key, Row | None] = known.tables.get(name, {})
         self.live: dict[Key, R] = {}
         self.added: dict[Key, R] = {}
         self.removed: set[Key] = set()
-        self.indexes = _Indexes(name)
+        self.indexes = _Indexes(name, known)
         self.asked: list[IndexView] = []
 
     def get(self, key: Key) -> R | None:
@@ -127,23 +150,30 @@ class Table(Generic[R]):
         if record is not None:
             return record
         row = self.loaded.get(key, _UNKNOWN)
+        if row is _UNKNOWN:
+            owner = key if key.__class__ is int else key[0]
+            if owner in self.fresh:
+                return None
+            rows = self.owners.get(owner)
+            if rows is None:
+                raise Missed(self.name, None, key)
+            row = self.loaded[key] = rows[self.name].get(key) if self.name in rows else None
         if row is None or key in self.removed:
             return None
-        if row is not _UNKNOWN:
-            record = self.live[key] = self.record(*row)
-            return record
-        if (key if key.__class__ is int else key[0]) in self.fresh:
-            return None
-        raise Missed(self.name, None, key)
+        record = self.live[key] = self.record(*row)
+        return record
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything may have to be written."""
+        return bool(self.live or self.removed)
 
     def known(self, key: Key) -> bool:
         """Whether `get` would answer."""
-        return (
-            key in self.live
-            or key in self.loaded
-            or (key if key.__class__ is int else key[0]) in self.fresh
-            or key in self.removed
-        )
+        if key in self.live or key in self.loaded or key in self.removed:
+            return True
+        owner = key if key.__class__ is int else key[0]
+        return owner in self.fresh or owner in self.owners
 
     def find(self, index: str, value: Key) -> list[R]:
         """All records with this value of an index, lowest key first.
@@ -154,7 +184,9 @@ class Table(Generic[R]):
         view = self.indexes[index]
         keys = view.loaded.get(value)
         if keys is None and value not in self.fresh:
-            raise Missed(self.name, index, value)
+            keys = self._recall(view, value)
+            if keys is None:
+                raise Missed(self.name, index, value)
         if not view.asked:
             view.asked = True
             self.asked.append(view)
@@ -168,9 +200,21 @@ class Table(Generic[R]):
             return [record for record in found if cast(Any, record).ended_at is None]
         return found
 
+    def _recall(self, view: IndexView, value: Key) -> list[Key] | None:
+        """The answer to a look-up from the remembered rows, if they have it."""
+        rows = self.owners.get(value) if view.inside_root else None
+        if rows is None:
+            return None
+        (field,) = view.spec.fields
+        place = self.record.__struct_fields__.index(field)
+        keys = sorted(key for key, row in rows.get(self.name, {}).items() if row[place] == value)
+        view.loaded[value] = keys
+        return keys
+
     def found(self, index: str, value: Key) -> bool:
         """Whether `find` would answer."""
-        return value in self.indexes[index].loaded or value in self.fresh
+        view = self.indexes[index]
+        return value in view.loaded or value in self.fresh or (view.inside_root and value in self.owners)
 
     def truncated(self, index: str, value: Key) -> bool:
         """Whether there may be more than were loaded."""
@@ -178,9 +222,14 @@ class Table(Generic[R]):
         return view.spec.limit is not None and len(view.loaded.get(value, ())) >= view.spec.limit
 
     def add(self, record: R) -> R:
+        """A new record. One with this key may have been removed before."""
         key = self.key_of(record)
-        self.live[key] = self.added[key] = record
         self.removed.discard(key)
+        return self.add_new(key, record)
+
+    def add_new(self, key: Key, record: R) -> R:
+        """A record whose key was not used before."""
+        self.live[key] = self.added[key] = record
         for view in self.asked:
             view.note(key, record)
         return record
@@ -204,46 +253,91 @@ class Table(Generic[R]):
     def changes(self) -> Changes[R]:
         """What storage must write."""
         added, loaded = self.added, self.loaded
-        inserts = [record for key, record in added.items() if loaded.get(key) is None]
-        updates = [
-            record
-            for key, record in self.live.items()
-            if (row := loaded.get(key)) is not None and _astuple(record) != row
-        ]
-        return Changes(inserts, updates, [key for key in self.removed if loaded.get(key) is not None])
+        inserts: list[R] = []
+        updates: list[R] = []
+        rows: list[Row] = []
+        for key, record in self.live.items():
+            before = loaded.get(key)
+            if before is not None:
+                row = _astuple(record)
+                if row != before:
+                    updates.append(record)
+                    rows.append(row)
+            elif key in added:
+                inserts.append(record)
+        return Changes(inserts, updates, rows, [key for key in self.removed if loaded.get(key) is not None])
+
+
+class _Tables(dict[str, "Table[Any]"]):
+    """A unit's tables by name."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    def __missing__(self, name: str) -> Table[Any]:
+        table = self[name] = Table(name, TABLES[name], self._unit.fresh, self._unit.known)
+        return table
+
+
+_ATTRIBUTES = {
+    "resources": "resource",
+    "definitions": "definition",
+    "starts": "start_subscription",
+    "instances": "process_instance",
+    "elements": "element_instance",
+    "jobs": "job",
+    "timers": "timer",
+    "subscriptions": "message_subscription",
+    "messages": "message",
+    "correlations": "correlation",
+    "variables": "variable",
+    "changed": "variable_change",
+    "joins": "join_token",
+    "items": "item",
+    "incidents": "incident",
+    "commands": "command",
+}
 
 
 class Unit:
-    """All tables of one transaction. `fresh` holds the keys given out in it: nothing of theirs is stored."""
+    """All tables of one transaction.
 
-    def __init__(self) -> None:
+    `fresh` holds the keys given out in it: nothing of theirs is stored. `known` are rows that need not
+    be loaded.
+    """
+
+    resources: Table[r.Resource]
+    definitions: Table[r.Definition]
+    starts: Table[r.StartSubscription]
+    instances: Table[r.ProcessInstance]
+    elements: Table[r.ElementInstance]
+    jobs: Table[r.Job]
+    timers: Table[r.Timer]
+    subscriptions: Table[r.MessageSubscription]
+    messages: Table[r.Message]
+    correlations: Table[r.Correlation]
+    variables: Table[r.Variable]
+    changed: Table[r.VariableChange]
+    joins: Table[r.Join]
+    items: Table[r.Item]
+    incidents: Table[r.IncidentRecord]
+    commands: Table[r.CommandRow]
+
+    def __init__(self, known: Known | None = None) -> None:
         self.fresh: set[int] = set()
-        fresh = self.fresh
-        self.resources: Table[r.Resource] = Table("resource", TABLES["resource"], fresh)
-        self.definitions: Table[r.Definition] = Table("definition", TABLES["definition"], fresh)
-        self.starts: Table[r.StartSubscription] = Table(
-            "start_subscription", TABLES["start_subscription"], fresh
-        )
-        self.instances: Table[r.ProcessInstance] = Table(
-            "process_instance", TABLES["process_instance"], fresh
-        )
-        self.elements: Table[r.ElementInstance] = Table("element_instance", TABLES["element_instance"], fresh)
-        self.jobs: Table[r.Job] = Table("job", TABLES["job"], fresh)
-        self.timers: Table[r.Timer] = Table("timer", TABLES["timer"], fresh)
-        self.subscriptions: Table[r.MessageSubscription] = Table(
-            "message_subscription", TABLES["message_subscription"], fresh
-        )
-        self.messages: Table[r.Message] = Table("message", TABLES["message"], fresh)
-        self.correlations: Table[r.Correlation] = Table("correlation", TABLES["correlation"], fresh)
-        self.variables: Table[r.Variable] = Table("variable", TABLES["variable"], fresh)
-        self.changed: Table[r.VariableChange] = Table("variable_change", TABLES["variable_change"], fresh)
-        self.joins: Table[r.Join] = Table("join_token", TABLES["join_token"], fresh)
-        self.items: Table[r.Item] = Table("item", TABLES["item"], fresh)
-        self.incidents: Table[r.IncidentRecord] = Table("incident", TABLES["incident"], fresh)
-        self.commands: Table[r.CommandRow] = Table("command", TABLES["command"], fresh)
-        self.by_name: dict[str, Table[Any]] = {
-            table.name: table for table in vars(self).values() if isinstance(table, Table)
-        }
+        self.known = known if known is not None else Known()
+        self.by_name = _Tables(self)
+
+    def __getattr__(self, attribute: str) -> Any:
+        """A table is made when it is first asked for: most batches need few."""
+        name = _ATTRIBUTES.get(attribute)
+        if name is None:
+            raise AttributeError(attribute)
+        table = self.by_name[name]
+        setattr(self, attribute, table)
+        return table
 
     def reset(self) -> None:
         """Back to what was loaded, for another pass."""
@@ -253,7 +347,8 @@ class Unit:
 
     def touched(self) -> Iterator[Table[Any]]:
         """The tables that may have to be written."""
-        return (table for table in self.by_name.values() if table.live or table.removed)
+        tables = self.by_name
+        return (tables[name] for name in TABLES if name in tables and tables[name].changed)
 
 
 class Reads:

@@ -36,6 +36,8 @@ def encode(value: Any) -> str:
 
 def chain_of(run: Run, element: ElementInstance) -> Chain:
     """The scopes an element sees: its own, those around it (where they have variables), the instance's."""
+    if not element.locals and element.scope_key == element.instance_key:
+        return (element.instance_key,)
     outer = outer_chain(run, element)
     return (element.key, *outer) if element.locals else outer
 
@@ -162,15 +164,18 @@ def _kind(value: Any) -> str:
 
 def set_local(run: Run, scope_key: int, root_key: int, name: str, raw: str) -> None:
     """Write a variable of exactly this scope, keeping the value it replaces as history."""
-    table = run.unit.variables
     element = run.unit.elements.live.get(scope_key)
     if element is None or element.locals:
-        variable = table.get((scope_key, name))
+        variable = run.unit.variables.get((scope_key, name))
     else:
         variable = None
         element.locals = 1
+    _write(run, variable, scope_key, root_key, name, raw)
+
+
+def _write(run: Run, variable: Variable | None, scope_key: int, root_key: int, name: str, raw: str) -> None:
     if variable is None:
-        table.add(Variable(scope_key, name, root_key, raw, run.now))
+        run.unit.variables.add(Variable(scope_key, name, root_key, raw, run.now))
     elif variable.value != raw:
         run.unit.changed.add(
             VariableChange(run.new_key(), scope_key, name, root_key, variable.value, run.now)
@@ -184,11 +189,11 @@ def propagate(run: Run, chain: Chain, root_key: int, values: Mapping[str, str]) 
     table = run.unit.variables
     for name, raw in values.items():
         for scope_key in chain:
-            if table.get((scope_key, name)) is not None:
-                set_local(run, scope_key, root_key, name, raw)
+            variable = table.get((scope_key, name))
+            if variable is not None:
                 break
-        else:
-            set_local(run, chain[-1], root_key, name, raw)
+        # Without any, it is the outermost scope's: the instance, the last of the chain.
+        _write(run, variable, scope_key, root_key, name, raw)
 
 
 def receive(run: Run, element: ElementInstance, node: Node, values: Mapping[str, str]) -> None:

@@ -36,6 +36,10 @@ class Transaction(ABC):
 
     clock: Clock
 
+    def unit(self) -> Unit:
+        """A unit of work to load into; it may know some rows already."""
+        return Unit()
+
     @abstractmethod
     def lock(self, targets: Collection[Target]) -> set[Target]:
         """Lock the root process instances of these records, as far as that goes without waiting.

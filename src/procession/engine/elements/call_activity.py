@@ -51,7 +51,7 @@ class CallActivity(Behaviour):
         )
         for name, raw in _handed_in(run, element, _spec(node)).items():
             variables.set_local(run, called.key, called.root_key, name, raw)
-        run.push(c.Arrive(called.key, called.key, start.id, None))
+        run.push((called, start, None))
 
     def terminate(self, run: Run, element: ElementInstance, node: Node) -> bool:
         ended = True

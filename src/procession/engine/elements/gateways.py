@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,7 +18,7 @@ from procession.model import Kind
 class ExclusiveGateway(PassThrough):
     """Takes the first flow, in document order, whose condition is true; otherwise the default."""
 
-    def choose(self, run: Run, element: ElementInstance, node: Node) -> Iterable[Flow]:
+    def choose(self, run: Run, element: ElementInstance, node: Node) -> Sequence[Flow]:
         chain = variables.chain_of(run, element)
         for flow in node.outgoing:
             if flow is node.default:

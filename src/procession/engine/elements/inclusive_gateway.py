@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from procession.engine import lifecycle, variables
 from procession.engine.behaviour import register
@@ -10,7 +10,7 @@ from procession.engine.elements.gateways import add_token, default_flow, take_to
 from procession.engine.elements.tasks import PassThrough
 from procession.engine.graph import Flow, Node
 from procession.engine.records import ElementInstance
-from procession.engine.run import Run, Scope
+from procession.engine.run import Run, Scope, instance_of
 from procession.model import Kind
 
 
@@ -27,8 +27,7 @@ class InclusiveGateway(PassThrough):
             super().arrive(run, scope, node, flow_id)
             return
         add_token(run, scope, node, flow_id)
-        instance_key = scope.instance_key if isinstance(scope, ElementInstance) else scope.key
-        run.moved(node.scope, instance_key, scope.key)
+        run.moved(node.scope, instance_of(scope), scope.key)
 
     def settle(self, run: Run, scope: Scope, node: Node) -> None:
         join = run.unit.joins.get((scope.key, node.id))
@@ -44,7 +43,7 @@ class InclusiveGateway(PassThrough):
             take_tokens(run, scope, node, waiting)
             super().arrive(run, scope, node, flow_id)
 
-    def choose(self, run: Run, element: ElementInstance, node: Node) -> Iterable[Flow]:
+    def choose(self, run: Run, element: ElementInstance, node: Node) -> Sequence[Flow]:
         chain = variables.chain_of(run, element)
         chosen = [
             flow

@@ -15,11 +15,13 @@ class JobWork(Behaviour):
     """Makes a job and waits until it is completed."""
 
     def activate(self, run: Run, element: ElementInstance, node: Node) -> None:
-        job_type, retries, priority = _attributes(run, element, node)
+        job_type, retries, priority = node.job_constants or _attributes(run, element, node)
         instance = run.instance(element.instance_key)
-        job = run.unit.jobs.add(
+        key = element.job_key = run.new_key()
+        run.unit.jobs.add_new(
+            key,
             Job(
-                run.new_key(),
+                key,
                 element.root_key,
                 element.instance_key,
                 element.key,
@@ -32,15 +34,12 @@ class JobWork(Behaviour):
                 run.now,
                 retries,
                 due=run.now,
-            )
+            ),
         )
-        element.job_key = job.key
 
 
 def _attributes(run: Run, element: ElementInstance, node: Node) -> tuple[str, int, int]:
-    """Type, retries, priority."""
-    if node.job_constants is not None:
-        return node.job_constants
+    """Type, retries, priority, evaluated."""
     if node.job_type is None or node.job_retries is None:
         raise LookupError(f"{node.id!r} has no job definition")
     chain = variables.chain_of(run, element)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from procession.engine import commands as c
 from procession.engine import lifecycle
 from procession.engine.behaviour import Behaviour, register
 from procession.engine.graph import Node
@@ -18,7 +17,7 @@ class SubProcess(Behaviour):
         if node.start is None:
             raise LookupError(f"sub-process {node.id!r} has no start event")
         element.active = 1
-        run.push(c.Arrive(element.instance_key, element.key, node.start.id, None))
+        run.push((element, node.start, None))
 
     def terminate(self, run: Run, element: ElementInstance, node: Node) -> bool:
         if element.active == 0:

@@ -14,13 +14,18 @@ from procession.engine.records import (
     Definition,
     ElementInstance,
     ProcessInstance,
+    Variable,
 )
 from procession.engine.run import Run
-from procession.engine.unit import Reads
+from procession.engine.unit import Reads, Unit
 from procession.errors import NotFound, WrongState
 
 
 class Start(Handler[c.StartInstance]):
+    def expects_to_know(self, command: c.StartInstance, unit: Unit) -> bool:
+        process = (command.tenant, command.process_id)
+        return command.idempotency_key is None and unit.definitions.found("process", process)
+
     def reads(self, command: c.StartInstance, want: Reads) -> bool:
         definition = _wanted(command, want)
         if definition is None:
@@ -104,7 +109,8 @@ def begin(
         key = run.new_key()
     else:
         run.unit.fresh.add(key)
-    instance = run.unit.instances.add(
+    instance = run.unit.instances.add_new(
+        key,
         ProcessInstance(
             key,
             key,
@@ -119,12 +125,12 @@ def begin(
             1,
             run.now,
             active=1,
-        )
+        ),
     )
     run.work_in(instance)
     for name, raw in values.items():
-        variables.set_local(run, key, key, name, raw)
-    run.push(c.Arrive(key, key, start.id, None))
+        run.unit.variables.add_new((key, name), Variable(key, name, key, raw, run.now))
+    run.push((instance, start, None))
     return instance
 
 

@@ -19,7 +19,7 @@ from procession.engine.records import (
     IncidentType,
     Job,
 )
-from procession.engine.run import Run
+from procession.engine.run import Run, Scope
 from procession.engine.throwing import throw_error
 from procession.engine.unit import Reads
 from procession.errors import InvalidInput, NotFound, WrongState
@@ -41,7 +41,7 @@ class Answer(Handler[J]):
         return want_element(want, job.element_key, command.variables) is not None
 
     def claim(self, command: J, run: Run) -> tuple[Job, ElementInstance]:
-        """The job and its element, if this answer may be given.
+        """The job and its element, if this answer may be given; the command works in its root.
 
         Raises:
             NotFound: the job is gone, with its element or instance.
@@ -59,7 +59,13 @@ class Answer(Handler[J]):
                 key=job.key,
             )
         element = run.element(job.element_key)
-        _check_scopes(job, element, run)
+        instance = run.instance(element.instance_key)
+        run.work_in(instance)
+        scope: Scope = element
+        while scope.state == ACTIVATED and scope is not instance:
+            scope = run.scope_of(scope)  # type: ignore[arg-type]
+        if scope.state != ACTIVATED:
+            raise NotFound(f"job {job.key} is being cancelled with what it belongs to", key=job.key)
         return job, element
 
 
@@ -70,17 +76,6 @@ def open_job(key: int, run: Run) -> Job:
     return job
 
 
-def _check_scopes(job: Job, element: ElementInstance, run: Run) -> None:
-    """Refuse the job of an element whose scope is ending: it will be cancelled by a later transaction."""
-    instance = run.instance(element.instance_key)
-    run.work_in(instance)
-    inner = element
-    while inner.state == ACTIVATED and inner.scope_key != inner.instance_key:
-        inner = run.element(inner.scope_key)
-    if inner.state != ACTIVATED or instance.state != ACTIVATED:
-        raise NotFound(f"job {job.key} is being cancelled with what it belongs to", key=job.key)
-
-
 def end_job(job: Job, state: int, run: Run) -> None:
     job.state = state
     job.due = None
@@ -89,20 +84,18 @@ def end_job(job: Job, state: int, run: Run) -> None:
 
 class Complete(Answer[c.CompleteJob]):
     def execute(self, command: c.CompleteJob, run: Run) -> None:
-        if command.lease is not None:
+        try:
+            job, element = self.claim(command, run)
+        except NotFound:
             before = run.unit.jobs.get(command.key)
-            if before is not None and _completed_by(before, command.lease):
+            if before is not None and before.state == JOB_COMPLETED and before.lease == command.lease:
                 return  # the answer to this very completion was lost
-        job, element = self.claim(command, run)
+            raise
         node = run.node(element)
         end_job(job, JOB_COMPLETED, run)
         element.job_key = None
         variables.receive(run, element, node, command.variables)
         lifecycle.leave(run, element, node)
-
-
-def _completed_by(job: Job, lease: int) -> bool:
-    return job.state == JOB_COMPLETED and job.lease == lease
 
 
 class Fail(Answer[c.FailJob]):

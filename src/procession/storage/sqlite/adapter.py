@@ -16,6 +16,7 @@ from procession.errors import DatabaseReadOnly, StorageError
 from procession.storage.port import Clock, Storage, Transaction
 from procession.storage.sqlite.faults import is_busy, translated
 from procession.storage.sqlite.locks import WriterLocks, wait_until
+from procession.storage.sqlite.remembered import Remembered
 from procession.storage.sqlite.transaction import SQLiteTransaction
 
 BUSY_SECONDS = 30.0
@@ -39,6 +40,8 @@ class SQLiteStorage(Storage):
         self.path = self.place = path
         self.name = f"sqlite:///{path}"
         self._data_version = 0
+        self._remembered = Remembered()
+        self._remembered_version = 0
         self._busy_seconds = busy_seconds
         self._connection: sqlite3.Connection | None = None
         self._locks: WriterLocks | None = None
@@ -85,7 +88,15 @@ class SQLiteStorage(Storage):
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         with translated(str(self.path)), self._turn() as connection:
-            yield SQLiteTransaction(connection, self._read_clock(connection))
+            self._forget_if_changed(connection)
+            yield SQLiteTransaction(connection, self._read_clock(connection), self._remembered)
+
+    def _forget_if_changed(self, connection: sqlite3.Connection) -> None:
+        """Nobody else can write now; whoever did before has moved the version on."""
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        if version != self._remembered_version:
+            self._remembered_version = version
+            self._remembered.clear()
 
     @contextmanager
     def _turn(self) -> Iterator[sqlite3.Connection]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from procession.engine import Reads, Table, Target, Unit
 from procession.engine.records import CommandRow, Definition, ElementInstance, Job
 from procession.engine.tables import TABLES
 from procession.storage.port import Clock, Transaction
+from procession.storage.sqlite.remembered import Remembered, Written
 from procession.storage.statements import BLOCKS, STATEMENTS
 
 _json = msgspec.json.Encoder().encode
@@ -28,15 +29,25 @@ def _row_key(name: str) -> Callable[[Row], Any]:
     return itemgetter(0) if width == 1 else itemgetter(slice(width))
 
 
-def _updater(name: str) -> Callable[[Any], Any]:
-    spec = TABLES[name]
-    return attrgetter(*spec.changes, *spec.key)
+def _columns(name: str, fields: Iterable[str]) -> Callable[[Row], Row]:
+    all_fields = TABLES[name].record.__struct_fields__
+    return _picker([all_fields.index(field) for field in fields])
+
+
+def _picker(places: Sequence[int]) -> Callable[[Row], Row]:
+    """What takes the values at some places out of a row."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda row: tuple([row[place] for place in places])
 
 
 _SCOPE = ElementInstance.__struct_fields__.index("scope_key")
 _INSTANCE = ElementInstance.__struct_fields__.index("instance_key")
 _ROW_KEYS = {name: _row_key(name) for name in TABLES}
-_UPDATERS = {name: _updater(name) for name in TABLES}
+_CHANGING = {name: _columns(name, spec.changes) for name, spec in TABLES.items()}
+_CHANGING_AND_KEY = {name: _columns(name, (*spec.changes, *spec.key)) for name, spec in TABLES.items()}
+_OWN = {name: _picker(STATEMENTS[name].insert.own) for name in TABLES}
+_SHARED = {name: _picker(STATEMENTS[name].insert.shared) for name in TABLES}
 _INDEX_WIDTHS = {
     (name, index): len(spec.fields) for name, table in TABLES.items() for index, spec in table.indexes.items()
 }
@@ -52,12 +63,16 @@ _ALL_PRIORITIES = 1 << 40
 class SQLiteTransaction(Transaction):
     """See the port. Made by `SQLiteStorage.transaction`."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, remembered: Remembered) -> None:
         self.clock = clock
         self._connection = connection
+        self._remembered = remembered
+        self._written: list[Written] = []
         self._execute = connection.execute
         self._changes_before = connection.total_changes
-        self._changes_before = connection.total_changes
+
+    def unit(self) -> Unit:
+        return Unit(self._remembered)
 
     def lock(self, targets: Collection[Target]) -> set[Target]:
         return set(targets)
@@ -192,30 +207,45 @@ class SQLiteTransaction(Transaction):
         return len(rows)
 
     def write(self, unit: Unit) -> None:
-        many = self._connection.executemany
         for table in unit.touched():
-            changes = table.changes()
-            statements = STATEMENTS[table.name]
+            name, changes = table.name, table.changes()
             if changes.removed:
-                keys = changes.removed
-                many(statements.delete, keys if isinstance(keys[0], tuple) else [(key,) for key in keys])
-            if changes.updated:
-                if statements.update is None:
-                    raise TypeError(f"records of {table.name} do not change")
-                rows = list(map(_UPDATERS[table.name], changes.updated))
-                self._in_blocks(statements.update_blocks, statements.update, rows)
-            if changes.added:
-                rows = list(map(_ARRAYS, changes.added))
-                self._in_blocks(statements.insert_blocks, statements.insert, rows)
+                self._delete(name, changes.removed)
+            if changes.updated_rows:
+                self._update(name, changes.updated_rows)
+            added = list(map(_ARRAYS, changes.added))
+            if added:
+                self._insert(name, added)
+            self._written.append(Written(name, added, changes.updated_rows, changes.removed))
 
-    def _in_blocks(self, blocks: tuple[str, ...], single: str, rows: list[Row]) -> None:
+    def _delete(self, name: str, keys: list[Any]) -> None:
+        rows = keys if isinstance(keys[0], tuple) else [(key,) for key in keys]
+        self._connection.executemany(STATEMENTS[name].delete, rows)
+
+    def _update(self, name: str, rows: list[Row]) -> None:
+        statements = STATEMENTS[name]
+        if not TABLES[name].changes:
+            raise TypeError(f"records of {name} do not change")
+        if statements.update is None:
+            self._in_blocks(statements.update_blocks, list(map(_CHANGING_AND_KEY[name], rows)), ())
+            return
+        for values, alike in _grouped(rows, _CHANGING[name]).items():
+            self._execute(statements.update, (*values, _json([row[0] for row in alike]).decode()))
+
+    def _insert(self, name: str, rows: list[Row]) -> None:
+        insert, own = STATEMENTS[name].insert, _OWN[name]
+        if not insert.shared:
+            self._in_blocks(insert.blocks, rows, ())
+            return
+        for shared, alike in _grouped(rows, _SHARED[name]).items():
+            self._in_blocks(insert.blocks, list(map(own, alike)), shared)
+
+    def _in_blocks(self, blocks: tuple[str, ...], rows: list[Row], shared: Row) -> None:
         at = 0
         for size, statement in zip(BLOCKS, blocks, strict=True):
             while len(rows) - at >= size:
-                self._execute(statement, tuple(chain.from_iterable(rows[at : at + size])))
+                self._execute(statement, (*chain.from_iterable(rows[at : at + size]), *shared))
                 at += size
-        if at < len(rows):
-            self._connection.executemany(single, rows[at:])
 
     def commit(self) -> None:
         if self._connection.total_changes == self._changes_before:
@@ -224,3 +254,16 @@ class SQLiteTransaction(Transaction):
             return
         self._execute("UPDATE engine_state SET last_now=?", (self.clock.now,))
         self._execute("COMMIT")
+        self._remembered.keep(self._written)
+
+
+def _grouped(rows: Iterable[Row], by: Callable[[Row], Row]) -> dict[Row, list[Row]]:
+    groups: dict[Row, list[Row]] = {}
+    for row in rows:
+        values = by(row)
+        group = groups.get(values)
+        if group is None:
+            groups[values] = [row]
+        else:
+            group.append(row)
+    return groups

@@ -1,0 +1,158 @@
+"""Rows that need not be read again: of running roots that this connection made from their start, and
+of process definitions.
+
+SQLite tells exactly whether any other connection has committed (`PRAGMA data_version`), and whoever
+asks holds the write lock: until somebody else writes, what this connection wrote is what the file
+says. All rows of a remembered root are known, so what is not among them does not exist. Nothing here
+matters to anybody: forgetting it costs a read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from procession.engine import Known
+from procession.engine.tables import TABLES
+
+Row = tuple[Any, ...]
+
+MAX_KEYS = 200_000
+"""Instances, elements, jobs and so on; about half a kilobyte each."""
+MAX_BYTES = 32 * 1024 * 1024
+"""Of values of variables and items."""
+MAX_PROCESSES = 10_000
+"""Process ids that were looked up; there may be no such process."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a transaction wrote to one table."""
+
+    table: str
+    added: list[Row]
+    updated: list[Row]
+    removed: list[Any]
+
+
+class _Layout:
+    """Where the columns that matter here stand in the rows of a table."""
+
+    __slots__ = ("ended", "root", "width")
+
+    def __init__(self, name: str) -> None:
+        fields = TABLES[name].record.__struct_fields__
+        self.root = fields.index("root_key")
+        self.ended = fields.index("ended_at") if "ended_at" in fields else None
+        self.width = len(TABLES[name].key)
+
+
+def _layouts(*names: str) -> dict[str, _Layout]:
+    return {name: _Layout(name) for name in names}
+
+
+_WITH_KEYS = _layouts(
+    "process_instance", "element_instance", "job", "timer", "message_subscription", "incident"
+)
+"""Their rows have keys of their own, by which they and what belongs to them are asked for."""
+_OF_SCOPES = _layouts("variable", "join_token", "item")
+_VALUES = {"variable": 3, "item": 3}
+"""Where the value stands."""
+
+
+class Remembered(Known):
+    """Changes with `keep` only, but for definitions: whatever is loaded of them stays."""
+
+    __slots__ = ("_bytes", "_roots")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._roots: dict[int, int] = {}
+        """Bytes of values by root, oldest root first."""
+        self._bytes = 0
+        self._forget_definitions()
+
+    def clear(self) -> None:
+        self.owners.clear()
+        self._roots.clear()
+        self._bytes = 0
+        self._forget_definitions()
+
+    def _forget_definitions(self) -> None:
+        self.tables["definition"] = {}
+        self.lookups["definition", "process"] = {}
+
+    def keep(self, written: Iterable[Written]) -> None:
+        """Take over what was just committed (process instances first, as a unit lists its tables)."""
+        ended: list[int] = []
+        for one in written:
+            name = one.table
+            if name == "process_instance":
+                self._begin(one.added)
+            if name in _WITH_KEYS:
+                self._take(name, one.added, ended)
+                self._take(name, one.updated, ended)
+                for key in one.removed:
+                    self.owners.pop(key, {}).get(name, {}).pop(key, None)
+            elif name == "definition":
+                self._forget_definitions()
+            elif name in _OF_SCOPES:
+                self._take_values(name, one.added)
+                self._take_values(name, one.updated)
+                for key in one.removed:
+                    self.owners.get(key[0], {}).get(name, {}).pop(key, None)
+        for root_key in ended:
+            self._forget(root_key)
+        if len(self.lookups["definition", "process"]) > MAX_PROCESSES:
+            self._forget_definitions()
+        while self._bytes > MAX_BYTES or len(self.owners) > MAX_KEYS:
+            self._forget(next(iter(self._roots)))
+
+    def _begin(self, rows: Iterable[Row]) -> None:
+        root = _WITH_KEYS["process_instance"].root
+        for row in rows:
+            if row[0] == row[root]:
+                self.owners[row[0]] = defaultdict(dict)
+                self._roots[row[0]] = 0
+
+    def _take(self, name: str, rows: Iterable[Row], ended: list[int]) -> None:
+        owners, layout = self.owners, _WITH_KEYS[name]
+        place, ended_at = layout.root, layout.ended
+        for row in rows:
+            key = row[0]
+            if ended_at is None or row[ended_at] is None:
+                root = owners.get(row[place])
+                if root is not None:
+                    owners[key] = root
+                    root[name][key] = row
+            elif key == row[place]:
+                ended.append(key)
+            else:
+                root = owners.pop(key, None)
+                if root is not None:
+                    del root[name][key]
+
+    def _take_values(self, name: str, rows: Iterable[Row]) -> None:
+        layout, value = _OF_SCOPES[name], _VALUES.get(name)
+        place, width = layout.root, layout.width
+        for row in rows:
+            root = self.owners.get(row[place])
+            if root is not None:
+                root[name][row[:width]] = row
+                if value is not None:
+                    # A value that replaces another counts too: who changes much is forgotten sooner.
+                    self._roots[row[place]] += len(row[value])
+                    self._bytes += len(row[value])
+
+    def _forget(self, root_key: int) -> None:
+        """Forget a root with all that is its."""
+        size = self._roots.pop(root_key, None)
+        if size is None:
+            return
+        self._bytes -= size
+        for name, rows in self.owners.pop(root_key).items():
+            if name in _WITH_KEYS:
+                for key in rows:
+                    self.owners.pop(key, None)
