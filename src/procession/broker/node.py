@@ -12,11 +12,12 @@ import os
 import select
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 
 import msgspec
 
-from procession.broker.agenda import IDLE_SECONDS, Agenda
+from procession.broker.agenda import AGAIN_SECONDS, IDLE_SECONDS, Agenda
 from procession.broker.batch import Batch, Entry
 from procession.broker.graphs import GraphCache
 from procession.broker.intake import Intake
@@ -25,14 +26,16 @@ from procession.broker.jobs import ActivatedJob, JobBoard, JobStream, describe
 from procession.broker.keys import KeysExhausted, KeySource
 from procession.broker.replies import Replies, Submission, Watch
 from procession.broker.wakeup import Hint, Peers
-from procession.errors import NotReady, ProcessionError, StorageError
-from procession.storage.port import Storage
+from procession.errors import DatabaseBusy, NotReady, ProcessionError, StorageError
+from procession.storage.port import Contended, Storage
 
 log = logging.getLogger("procession.broker")
 
 BATCH = 100
 """Commands in one transaction: more would make other processes of the file wait longer for their turn."""
 BATCH_BYTES = 4_000_000
+CONTENDED_TRIES = 5
+"""How often a batch is run again with the locks it turned out to need."""
 CLIENT_KEYS = 1000
 """Keys a node that serves only itself takes at once."""
 
@@ -56,7 +59,9 @@ class Node(Intake):
         self._agenda = Agenda(serve=serve)
         self._waiting: dict[int, list[Watch]] = {}
         self._paused_until = 0.0
-        self._peers = Peers(storage.place, listen=serve) if storage.place is not None else None
+        self._later: deque[tuple[float, Submission]] = deque()
+        """What has to wait for other nodes, and until when."""
+        self._peers = Peers(storage, listen=serve)
         self._thread = threading.Thread(target=self._loop, name="procession-node", daemon=True)
 
     def start(self) -> None:
@@ -70,6 +75,7 @@ class Node(Intake):
         self._stopping = True
         self._wake()
         if self._pid == os.getpid():
+            self.storage.leave()
             self._thread.join()
             self._close()
 
@@ -79,7 +85,7 @@ class Node(Intake):
         while True:
             try:
                 self._wait()
-                if self._stopping and not self._queue:
+                if self._stopping and not self._queue and not self._later:
                     return
                 if self._has_work():
                     self._turn()
@@ -88,6 +94,8 @@ class Node(Intake):
                 self._pause()
 
     def _has_work(self) -> bool:
+        while self._later and self._later[0][0] <= time.monotonic():
+            self._queue.append(self._later.popleft()[1])
         if self._queue or self._watches:
             return True
         if time.monotonic() < self._paused_until:
@@ -101,7 +109,7 @@ class Node(Intake):
     def _wait(self) -> None:
         """Sleep until something is asked, told or due."""
         self._take_requests()
-        if self._stopping or self._has_work():
+        if self._has_work() or (self._stopping and not self._later):
             self._take_hints()
             return
         self._asleep = True
@@ -109,12 +117,15 @@ class Node(Intake):
         try:
             if not (self._queue or self._requests or self._watches or self._hints):
                 self._tell_idle(idlers)
-                sockets = [self._wake_in] if self._peers is None else [self._wake_in, self._peers.socket]
-                select.select(sockets, [], [], self._agenda.patience(self._board.next_due()))
+                select.select([self._wake_in.fileno(), *self._peers.sockets()], [], [], self._patience())
         finally:
             self._asleep = False
         self._take_hints()
         self._take_requests()
+
+    def _patience(self) -> float:
+        patience = self._agenda.patience(self._board.next_due())
+        return min(patience, max(self._later[0][0] - time.monotonic(), 0.0)) if self._later else patience
 
     def _tell_idle(self, count: int) -> None:
         if time.monotonic() >= self._paused_until:
@@ -124,13 +135,13 @@ class Node(Intake):
     def _take_hints(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_in.recv(4096)
-        hints = self._peers.receive() if self._peers is not None else []
+        hints = self._peers.receive()
         # Not only when idle: who died between its commit and its datagram told a busy node nothing.
         if self._agenda.must_check() and self.storage.changed():
             hints.append(Hint(all=True))
         while self._hints:
             hint = self._hints.popleft()
-            if self._peers is not None and not self.serve:
+            if not self.serve:
                 self._peers.tell(hint)  # what was left here is for those who execute it
             hints.append(hint)
         for hint in hints:
@@ -162,7 +173,7 @@ class Node(Intake):
         watches = [self._watches.popleft() for _ in range(min(len(self._watches), BATCH))]
         for watch in watches:
             self._waiting.setdefault(watch.key, []).append(watch)
-        if watches and self._peers is not None:
+        if watches:
             self._peers.listen()  # before looking, so that no end falls in between
         self._execute(work, [watch.key for watch in watches], takes=True)
 
@@ -177,10 +188,27 @@ class Node(Intake):
             taken.append(submission)
         return taken
 
-    def _execute(self, work: list[Work], watched: list[int], *, takes: bool) -> None:
+    def _execute(
+        self,
+        work: list[Work],
+        watched: list[int],
+        *,
+        takes: bool,
+        hurry: bool = False,
+        ahead: frozenset[int] = frozenset(),
+        tries: int = CONTENDED_TRIES,
+    ) -> None:
         """Commit the work, with what is due if it `takes` that; what cannot be written is narrowed down."""
         try:
-            self._commit(work, watched, takes=takes)
+            self._commit(work, watched, takes=takes, hurry=hurry, ahead=ahead)
+        except Contended as contended:
+            self._board.expect(None)
+            if contended.held or tries == 0:
+                self._part(work, watched)
+                return
+            again = [one for one in work if one.submission] if takes else work
+            ahead |= contended.keys
+            self._execute(again, watched, takes=takes, hurry=hurry, ahead=ahead, tries=tries - 1)
         except KeysExhausted:
             self._keys.refill(force=True)
             self._execute([one for one in work if one.submission], watched, takes=takes)
@@ -193,6 +221,27 @@ class Node(Intake):
             log.exception("a batch of %d commands could not be written", len(work))
             self._board.expect(None)
             self._narrow(work, watched, error)
+
+    def _part(self, work: list[Work], watched: list[int]) -> None:
+        """Another node holds what some of this needs, perhaps for long: the others must not wait for it."""
+        if len(work) > 1:
+            half = len(work) // 2
+            self._execute(work[:half], watched, takes=False, hurry=True)
+            self._execute(work[half:], [], takes=False, hurry=True)
+            return
+        if self._stopping:
+            self._fail(work, watched, DatabaseBusy("another node holds what this needs; try again later"))
+            return
+        self._agenda.expect_commands(IDLE_SECONDS)
+        self._watches.extend(watch for key in watched for watch in self._waiting.pop(key, ()))
+        for one in work:
+            log.warning("another node holds what %r needs; it is tried again in a second", one.entry.command)
+            if one.submission is not None:
+                self._postpone(one.submission, IDLE_SECONDS)
+
+    def _postpone(self, submission: Submission, seconds: float) -> None:
+        submission.frees = None  # the slot is free all the same
+        self._later.append((time.monotonic() + seconds, submission))
 
     def _narrow(self, work: list[Work], watched: list[int], error: Exception) -> None:
         """Write halves; a single command that cannot be written is left out, and its root hears of it."""
@@ -217,15 +266,17 @@ class Node(Intake):
                 replies.ended(watch, error)
         replies.post()
 
-    def _commit(self, work: list[Work], watched: list[int], *, takes: bool) -> None:
+    def _commit(
+        self, work: list[Work], watched: list[int], *, takes: bool, hurry: bool, ahead: frozenset[int]
+    ) -> None:
         self._keys.refill()
-        with self.storage.transaction() as transaction:
-            self._agenda.set_clock(transaction.clock.now)
+        with self.storage.transaction(ahead, hurry=hurry) as transaction:
             if takes:
                 # Into the caller's list: if the batch cannot be written, these are narrowed down too.
                 work.extend(Work(entry) for entry in self._agenda.take(transaction))
             entries = [one.entry for one in work]
             batch = Batch(transaction, self._graphs, self._keys, entries, watched, self._waiting)
+            self._agenda.set_clock(transaction.clock.now)  # comes with the locks
             batch.run(self._board)
             self._agenda.look_ahead(transaction, batch, took=any(one.submission is None for one in work))
             activated = self._describe(batch)
@@ -251,7 +302,7 @@ class Node(Intake):
             stream.deliver(jobs)
 
     def _tell_others(self, batch: Batch) -> None:
-        if self._peers is not None and self._peers.others():
+        if self._peers.others():
             hint = self._agenda.hint_for_others(batch)
             if hint:
                 self._peers.tell(hint)
@@ -264,8 +315,7 @@ class Node(Intake):
             if submission is None:
                 continue
             if id(one.entry) in postponed:
-                submission.frees = None
-                self._queue.append(submission)
+                self._postpone(submission, AGAIN_SECONDS)
             else:
                 replies.answer(submission, one.entry.reply, one.entry.error)
         for key, result in batch.results.items():
@@ -285,8 +335,7 @@ class Node(Intake):
             replies.ended(watch, late)
         replies.post()
         self._tell_idle(len(self._idlers))
-        if self._peers is not None:
-            self._peers.close()
+        self._peers.close()
         self._wake_in.close()
         self._wake_out.close()
         self.storage.close()

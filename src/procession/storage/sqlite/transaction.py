@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from itertools import chain
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -14,18 +14,12 @@ from procession.engine import Reads, Table, Target, Unit
 from procession.engine.records import CommandRow, Definition, ElementInstance, Job
 from procession.engine.tables import TABLES
 from procession.storage.port import Clock, Transaction
-from procession.storage.statements import BLOCKS, STATEMENTS
+from procession.storage.rows import KEY_OF_ROW, Row
+from procession.storage.sqlite.statements import BLOCKS, STATEMENTS
 
 _json = msgspec.json.Encoder().encode
 _rows = msgspec.json.Decoder(list[tuple]).decode  # type: ignore[type-arg] # of anything
 _ARRAYS = msgspec.structs.astuple
-
-Row = tuple[Any, ...]
-
-
-def _row_key(name: str) -> Callable[[Row], Any]:
-    width = len(TABLES[name].key)
-    return itemgetter(0) if width == 1 else itemgetter(slice(width))
 
 
 def _updater(name: str) -> Callable[[Any], Any]:
@@ -35,7 +29,6 @@ def _updater(name: str) -> Callable[[Any], Any]:
 
 _SCOPE = ElementInstance.__struct_fields__.index("scope_key")
 _INSTANCE = ElementInstance.__struct_fields__.index("instance_key")
-_ROW_KEYS = {name: _row_key(name) for name in TABLES}
 _UPDATERS = {name: _updater(name) for name in TABLES}
 _INDEX_WIDTHS = {
     (name, index): len(spec.fields) for name, table in TABLES.items() for index, spec in table.indexes.items()
@@ -53,11 +46,14 @@ class SQLiteTransaction(Transaction):
     """See the port. Made by `SQLiteStorage.transaction`."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
-        self.clock = clock
+        self._clock = clock
         self._connection = connection
         self._execute = connection.execute
         self._changes_before = connection.total_changes
-        self._changes_before = connection.total_changes
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
 
     def lock(self, targets: Collection[Target]) -> set[Target]:
         return set(targets)
@@ -77,7 +73,7 @@ class SQLiteTransaction(Transaction):
         statement = STATEMENTS[name].by_key
         loaded = table.loaded
         loaded.update(dict.fromkeys(keys))
-        key_of = _ROW_KEYS[name]
+        key_of = KEY_OF_ROW[name]
         rows = list(self._rows(name, statement, list(keys)))
         loaded.update(zip(map(key_of, rows), rows, strict=True))
         if name == "element_instance":
@@ -122,7 +118,7 @@ class SQLiteTransaction(Transaction):
         fields = TABLES[name].record.__struct_fields__
         places = [fields.index(field) for field in view.spec.fields]
         found: dict[Any, list[Any]] = {value: [] for value in values}
-        key_of = _ROW_KEYS[name]
+        key_of = KEY_OF_ROW[name]
         rows = list(self._rows(name, STATEMENTS[name].by_index[index], values))
         for row in rows:
             key = key_of(row)
