@@ -14,3 +14,11 @@ def postgres() -> Iterator[Server]:
     """A PostgreSQL server; tests that need it are skipped where there is none (but not where CI is set)."""
     with running_server() as server:
         yield server
+
+
+@pytest.fixture
+def postgresql_url(postgres: Server) -> Iterator[str]:
+    """A PostgreSQL database of the test's own, with Procession's tables."""
+    name = postgres.create_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)
