@@ -22,3 +22,11 @@ def postgresql_url(postgres: Server) -> Iterator[str]:
     name = postgres.create_database()
     yield postgres.url(name)
     postgres.drop_database(name)
+
+
+@pytest.fixture
+def empty_postgresql_url(postgres: Server) -> Iterator[str]:
+    """A PostgreSQL database of the test's own, without any tables."""
+    name = postgres.create_database(empty=True)
+    yield postgres.url(name)
+    postgres.drop_database(name)

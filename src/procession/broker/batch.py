@@ -20,6 +20,7 @@ from procession.broker.keys import KeysExhausted, KeySource
 from procession.engine import Missed, Reads, Run, Unit
 from procession.engine import commands as c
 from procession.engine.handlers.timers import disarm
+from procession.engine.incidents import cut
 from procession.engine.records import COMPLETED, IncidentRecord, IncidentType
 from procession.errors import Aborted, AlreadyExists, NotFound, ProcessionError
 from procession.storage.port import Transaction
@@ -260,7 +261,7 @@ class Batch:
                 None,
                 None,
                 IncidentType.UNKNOWN.value,
-                f"{type(entry.command).__name__} failed: {entry.poison_text}",
+                cut(f"{type(entry.command).__name__} failed: {entry.poison_text}"),
                 run.now,
                 payload,
             )
