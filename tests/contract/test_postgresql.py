@@ -141,8 +141,7 @@ def test_locks_are_never_waited_for_in_a_circle(database: Database) -> None:
                     samples.find(transaction, "message", "message", second)
                     return "done" if not tries else "done again"
             except Contended as contended:
-                assert not contended.held
-                ahead |= contended.keys
+                ahead |= frozenset() if contended.held else contended.keys
         return "never"
 
     with aside(lambda: both(one, A, B)) as ones, aside(lambda: both(other, B, A)) as others:
@@ -169,8 +168,9 @@ def test_starts_do_not_wait_for_each_other_and_deployments_do(database: Database
     one, other = database.open(), database.open()
     with one.transaction() as first:
         samples.find(first, "definition", "versions", ("t", "p"))
-        with pytest.raises(Contended), other.transaction(hurry=True) as second:
+        with other.transaction(hurry=True) as second:
             samples.find(second, "definition", "process", ("t", "p"))
+        with pytest.raises(Contended), other.transaction(hurry=True) as second:
             samples.find(second, "definition", "versions", ("t", "p"))
 
 
@@ -296,7 +296,8 @@ def test_every_statement_finds_its_rows_by_an_index(database: Database, storage:
     dues = "SELECT n, n, 7, 7, 7, '', '', '', 't', n % 3, 7, 3, 1, 1700000000000 + n::bigint * 1000000 "
     database.server.execute(
         "INSERT INTO job (key,root_key,instance_key,element_key,definition_key,tenant,process_id,element_id,"
-        f"type,priority,created_at,retries,state,due,lease,failures) {dues}, 0, 0 FROM generate_series(1,100000) n",
+        f"type,priority,created_at,retries,state,due,lease,failures) {dues}, 0, 0 "
+        "FROM generate_series(1,100000) n",
         database.database,
     )
     parameters = {statement.name.decode(): statement for statement in s.all_statements()}
@@ -397,16 +398,17 @@ def test_a_transaction_that_is_held_up_is_undone(database: Database, monkeypatch
     monkeypatch.setitem(address._OPTIONS, "idle_in_transaction_session_timeout", "100ms")
     one, other = database.open(), database.open()
 
-    with (
-        pytest.raises(StorageError, match="held up for too long|connection was lost"),
-        one.transaction() as first,
-    ):
-        samples.find(first, "message", "message", A)
-        time.sleep(0.5)
-        with other.transaction(hurry=True) as second:
-            samples.find(second, "message", "message", A)
-        samples.add(first, samples.timer(1, due=1))
-        first.commit()
+    def hold_and_write() -> None:
+        with one.transaction() as transaction:
+            samples.find(transaction, "message", "message", A)
+            time.sleep(0.5)
+            with other.transaction(hurry=True) as second:
+                samples.find(second, "message", "message", A)
+            samples.add(transaction, samples.timer(1, due=1))
+            transaction.commit()
+
+    with pytest.raises(StorageError, match=r"held up for too long|connection was lost"):
+        hold_and_write()
 
     assert samples.stored(one, "timer", 1) == [None]
 

@@ -8,6 +8,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -61,7 +62,7 @@ def figures(seconds: list[float]) -> str:
 
 async def all_completed(app: Procession, count: int) -> None:
     async with asyncio.timeout(PATIENCE.total_seconds()):
-        while (await app.count_instances())[InstanceStatus.COMPLETED] < count:
+        while (await app.count_instances())[InstanceStatus.COMPLETED] < count:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
@@ -200,7 +201,6 @@ async def _insist(app: Procession) -> int:
 async def own_server(folder: Path) -> AsyncIterator[Server]:
     found = programs()
     assert found is not None
-    folder.chmod(0o755)
     server = Server(folder, found)
     server.start()
     try:
@@ -211,8 +211,6 @@ async def own_server(folder: Path) -> AsyncIterator[Server]:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
 async def test_a_restart_of_the_server_is_outlived(how: signal.Signals, postgres: Server) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="procession-restart-", ignore_cleanup_errors=True) as folder:
         async with own_server(Path(folder)) as server, with_worker(server.url("postgres")) as app:
             await app.deploy_files(ALL)
@@ -312,7 +310,9 @@ async def test_the_command_line_works_on_it(url: str, up: subprocess.Popen[str])
         app._storage.move_clock(3_600_000)
         await all_completed(app, 1)
     command = [sys.executable, "-m", "procession.cli", "status", "--db", url.replace("@", ":s3cret@")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, cwd=ROOT, check=True
+    )
     assert "instances completed" in done.stdout
     assert "s3cret" not in done.stdout
     up.send_signal(signal.SIGTERM)
