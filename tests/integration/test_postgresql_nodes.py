@@ -21,6 +21,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from procession import Job, Procession, StorageError
 from procession.broker import agenda as broker_agenda
+from procession.engine import Reads, Unit
+from procession.engine.records import DEFAULT_TENANT
+from procession.storage import open_storage
 from procession.storage.searches import InstanceStatus
 from tests.postgres import Server, programs
 
@@ -222,6 +225,27 @@ async def test_a_restart_of_the_server_is_outlived(how: signal.Signals, postgres
             done = sum(await asyncio.gather(*starts))
             await all_completed(app, done)
             assert ask(server.url("postgres"), "SELECT count(*) FROM process_instance") == [(done,)]
+
+
+async def test_a_key_that_somebody_holds_for_long_stops_only_who_needs_it(url: str) -> None:
+    await deploy(url)
+    holder = open_storage(url)
+    async with Procession(url) as app:
+        # Given a transaction that holds the correlation key A and does not go on
+        with holder.transaction() as transaction:
+            reads = Reads(Unit(), lambda key: None)
+            reads.find(reads.unit.messages, "message", (DEFAULT_TENANT, "paid", "A"))
+            transaction.load(reads)
+            # When messages are published to A and to others
+            held = asyncio.create_task(app.publish("paid", correlation_key="A", ttl=PATIENCE))
+            others = [app.publish("paid", correlation_key=f"B{n}", ttl=PATIENCE) for n in range(20)]
+            async with asyncio.timeout(9):
+                await asyncio.gather(*others)
+            # Then the others are published, and A is when it is free
+            assert not held.done()
+        await asyncio.wait_for(held, 5)
+    holder.close()
+    assert ask(url, "SELECT count(*) FROM message") == [(21,)]
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -149,6 +149,11 @@ class PostgreSQLStorage(Storage):
                 if status != "in progress":
                     return bool(status == "committed")
                 seconds = _IN_PROGRESS_SECONDS
+            except psycopg.Error as error:
+                raise StorageError(
+                    f"database {self.name}: the connection was lost in a commit, and whether that happened "
+                    f"cannot be found out (PostgreSQL says: {error})"
+                ) from error
             except StorageError as error:
                 log.warning("still finding out about a commit: %s", error)
                 seconds = _BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)]

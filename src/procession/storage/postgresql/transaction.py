@@ -26,8 +26,8 @@ _json = msgspec.json.Encoder().encode
 _SCOPE = ElementInstance.__struct_fields__.index("scope_key")
 _INSTANCE = ElementInstance.__struct_fields__.index("instance_key")
 _DUE = Job.__struct_fields__.index("due")
-_WITNESSES = ("process_instance", "element_instance", "job", "definition", "message", "variable_change")
-"""Tables whose rows stay for long after they were made."""
+_WITNESSES = ("process_instance", "element_instance", "definition", "message", "variable_change")
+"""Tables whose rows stay for long after they were made, and are read without locking them."""
 
 
 def _number(value: int) -> bytes:

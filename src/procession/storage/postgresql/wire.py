@@ -147,9 +147,9 @@ class NotifyWire(Wire):
         pg.flush()
 
     def close(self) -> None:
-        if self._pid == os.getpid() and self._connection is not None:
+        if self._pid == os.getpid():
             self._finish()
-        self._drop() if self._pid == os.getpid() else None
+            self._drop()
 
     def _finish(self) -> None:
         """Let what was told last reach the server."""
