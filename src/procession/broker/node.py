@@ -12,8 +12,9 @@ import os
 import select
 import threading
 import time
-from collections import deque
+from bisect import insort
 from collections.abc import Iterable
+from operator import itemgetter
 
 import msgspec
 
@@ -59,8 +60,8 @@ class Node(Intake):
         self._agenda = Agenda(serve=serve)
         self._waiting: dict[int, list[Watch]] = {}
         self._paused_until = 0.0
-        self._later: deque[tuple[float, Submission]] = deque()
-        """What has to wait for other nodes, and until when."""
+        self._later: list[tuple[float, Submission]] = []
+        """What has to wait for other nodes, and until when; the next one first."""
         self._peers = Peers(storage, listen=serve)
         self._thread = threading.Thread(target=self._loop, name="procession-node", daemon=True)
 
@@ -95,7 +96,7 @@ class Node(Intake):
 
     def _has_work(self) -> bool:
         while self._later and self._later[0][0] <= time.monotonic():
-            self._queue.append(self._later.popleft()[1])
+            self._queue.append(self._later.pop(0)[1])
         if self._queue or self._watches:
             return True
         if time.monotonic() < self._paused_until:
@@ -116,7 +117,7 @@ class Node(Intake):
         idlers = len(self._idlers)  # those whose reason to look was given before this
         try:
             if not (self._queue or self._requests or self._watches or self._hints):
-                self._tell_idle(idlers)
+                self._tell_idle(0 if self._later else idlers)
                 select.select([self._wake_in.fileno(), *self._peers.sockets()], [], [], self._patience())
         finally:
             self._asleep = False
@@ -124,8 +125,10 @@ class Node(Intake):
         self._take_requests()
 
     def _patience(self) -> float:
-        patience = self._agenda.patience(self._board.next_due())
-        return min(patience, max(self._later[0][0] - time.monotonic(), 0.0)) if self._later else patience
+        now = time.monotonic()
+        paused = self._paused_until - now
+        patience = paused if paused > 0 else self._agenda.patience(self._board.next_due())
+        return min(patience, max(self._later[0][0] - now, 0.0)) if self._later else patience
 
     def _tell_idle(self, count: int) -> None:
         if time.monotonic() >= self._paused_until:
@@ -202,7 +205,7 @@ class Node(Intake):
         try:
             self._commit(work, watched, takes=takes, hurry=hurry, ahead=ahead)
         except Contended as contended:
-            self._board.expect(None)
+            self._look_again()
             if contended.held or tries == 0:
                 self._part(work, watched)
                 return
@@ -210,17 +213,23 @@ class Node(Intake):
             ahead |= contended.keys
             self._execute(again, watched, takes=takes, hurry=hurry, ahead=ahead, tries=tries - 1)
         except KeysExhausted:
+            self._look_again()
             self._keys.refill(force=True)
             self._execute([one for one in work if one.submission], watched, takes=takes)
         except StorageError as error:
             log.warning("a batch failed; what is due is tried again in a second: %s", error)
-            self._board.expect(None)
+            self._look_again()
             self._pause()
             self._fail(work, watched, error)
         except Exception as error:
             log.exception("a batch of %d commands could not be written", len(work))
-            self._board.expect(None)
+            self._look_again()
             self._narrow(work, watched, error)
+
+    def _look_again(self) -> None:
+        """A batch was undone: what it took, and what it found to be left, is still there."""
+        self._board.expect(None)
+        self._agenda.heed(Hint(all=True))
 
     def _part(self, work: list[Work], watched: list[int]) -> None:
         """Another node holds what some of this needs, perhaps for long: the others must not wait for it."""
@@ -241,7 +250,7 @@ class Node(Intake):
 
     def _postpone(self, submission: Submission, seconds: float) -> None:
         submission.frees = None  # the slot is free all the same
-        self._later.append((time.monotonic() + seconds, submission))
+        insort(self._later, (time.monotonic() + seconds, submission), key=itemgetter(0))
 
     def _narrow(self, work: list[Work], watched: list[int], error: Exception) -> None:
         """Write halves; a single command that cannot be written is left out, and its root hears of it."""
