@@ -116,7 +116,7 @@ class Node(Intake):
         self._asleep = True
         idlers = len(self._idlers)  # those whose reason to look was given before this
         try:
-            if not (self._queue or self._requests or self._watches or self._hints):
+            if not (self._queue or self._requests or self._watches or self._hints or self._peers.pending()):
                 self._tell_idle(0 if self._later else idlers)
                 select.select([self._wake_in.fileno(), *self._peers.sockets()], [], [], self._patience())
         finally:

@@ -42,6 +42,7 @@ class Peers:
         self._wire: Wire = storage.wire(listen=listen)
         self.listen = self._wire.listen
         self.others = self._wire.others
+        self.pending = self._wire.pending
         self.close = self._wire.close
 
     def sockets(self) -> list[int]:

@@ -142,6 +142,10 @@ class Wire(ABC):
         """Send UTF-8 text to all others. It may be lost."""
 
     @abstractmethod
+    def pending(self) -> bool:
+        """Whether something has been taken from the socket already: look before you sleep on it."""
+
+    @abstractmethod
     def receive(self) -> list[bytes]:
         """What has come; an empty text stands for what was lost."""
 

@@ -93,6 +93,9 @@ class NotifyWire(Wire):
         self._waiting.append(payload)
         self._pump()
 
+    def pending(self) -> bool:
+        return bool(self._received) or self._lost
+
     def receive(self) -> list[bytes]:
         self._pump()
         received = [text.encode() for text in self._received]

@@ -67,6 +67,9 @@ class DatagramWire(Wire):
             except OSError:
                 continue  # its queue is full: it has enough reasons to look
 
+    def pending(self) -> bool:
+        return False
+
     def receive(self) -> list[bytes]:
         received = []
         while True:
