@@ -10,7 +10,7 @@ import pytest
 from procession.storage.port import Storage
 from procession.testing.database import create_database
 
-from .databases import Database, SQLiteDatabase
+from .databases import Database, PostgreSQLDatabase, SQLiteDatabase
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,14 @@ def _sqlite(request: pytest.FixtureRequest, folder: Path) -> Database:
     return SQLiteDatabase(request.getfixturevalue("empty_sqlite"), folder / "test.db")
 
 
-_MAKERS: dict[str, Callable[[pytest.FixtureRequest, Path], Database]] = {"sqlite": _sqlite}
+def _postgresql(request: pytest.FixtureRequest, folder: Path) -> Database:
+    return PostgreSQLDatabase(request.getfixturevalue("postgres"))
+
+
+_MAKERS: dict[str, Callable[[pytest.FixtureRequest, Path], Database]] = {
+    "postgresql": _postgresql,
+    "sqlite": _sqlite,
+}
 
 
 @pytest.fixture(params=sorted(_MAKERS))

@@ -58,9 +58,10 @@ def timer(key: int, due: int) -> Timer:
 def save(storage: Storage, *added: Record) -> int:
     """Commit new records. Answers the time of the transaction."""
     with storage.transaction() as transaction:
+        now = transaction.clock.now
         add(transaction, *added)
         transaction.commit()
-        return transaction.clock.now
+        return now
 
 
 def add(transaction: Transaction, *added: Record) -> None:

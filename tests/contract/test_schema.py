@@ -46,20 +46,20 @@ def _definitions(rows: Iterable[Any]) -> dict[str, str]:
     return {name: " ".join(sql.replace('"', "").split()) for name, sql in rows}
 
 
-def _set_schema(storage: Storage, version: int, readable_since: int) -> None:
-    with storage.reader().begin() as connection:
-        connection.execute(sa.update(schema_info).values(version=version, readable_since=readable_since))
+def _set_schema(database: Database, version: int, readable_since: int) -> None:
+    database.open()
+    database.execute(sa.update(schema_info).values(version=version, readable_since=readable_since))
 
 
 def test_a_newer_schema_this_program_cannot_read_is_refused(database: Database) -> None:
-    _set_schema(database.open(), VERSION + 2, VERSION + 1)
+    _set_schema(database, VERSION + 2, VERSION + 1)
 
     with pytest.raises(SchemaMismatch, match="install the newer version"):
         database.open()
 
 
 def test_a_newer_schema_that_is_still_readable_is_used_as_it_is(database: Database) -> None:
-    _set_schema(database.open(), VERSION + 2, VERSION)
+    _set_schema(database, VERSION + 2, VERSION)
 
     samples.save(database.open(), samples.timer(1, due=1))
 

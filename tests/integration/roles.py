@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from procession import Job, NotReady, Procession
 from procession.broker import agenda as broker_agenda
@@ -17,6 +18,7 @@ from procession.storage import open_storage
 from .models import ALL
 
 NEVER = 3600.0
+SHORT = timedelta(seconds=1)
 
 
 def _say(text: str) -> None:
@@ -52,6 +54,33 @@ async def worker_without_checks(url: str) -> None:
     """As `worker`, but only datagrams can wake it: the check each second is off."""
     broker_agenda.IDLE_SECONDS = NEVER
     await worker(url)
+
+
+async def short_leases(url: str) -> None:
+    """As `worker`, with leases of a second."""
+    app = Procession(url)
+
+    @app.task("work", timeout=SHORT, concurrency=50)
+    async def work() -> None:
+        await asyncio.sleep(0.05)
+
+    async with app:
+        _say("ready")
+        await _until_closed()
+
+
+async def never_done(url: str) -> None:
+    """A worker that takes a job and never answers."""
+    app = Procession(url)
+
+    @app.task("work", timeout=SHORT)
+    async def work() -> None:
+        _say("leased")
+        await asyncio.sleep(NEVER)
+
+    async with app:
+        _say("ready")
+        await _until_closed()
 
 
 async def idle(url: str) -> None:
@@ -163,7 +192,19 @@ async def load(url: str, journal: str, count: str) -> None:
 
 _ROLES: dict[str, Callable[..., Awaitable[None]]] = {
     role.__name__: role
-    for role in (worker, worker_without_checks, idle, saturate, create, fork, fork_sync, hold_and_fork, load)
+    for role in (
+        worker,
+        worker_without_checks,
+        short_leases,
+        never_done,
+        idle,
+        saturate,
+        create,
+        fork,
+        fork_sync,
+        hold_and_fork,
+        load,
+    )
 }
 
 

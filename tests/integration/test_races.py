@@ -6,14 +6,13 @@ Two apps in one process have their own threads, connections and locks, as two pr
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from procession import Job, NotFound, Procession
 from procession.engine.records import InstanceState, JobState
@@ -27,9 +26,29 @@ TTL = timedelta(hours=1)
 PATIENCE = 30.0
 
 
-def rows(database: Path, statement: str) -> list[tuple[int, ...]]:
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(statement).fetchall()
+@pytest.fixture(params=["postgresql", "sqlite"])
+def url(request: pytest.FixtureRequest, database: Path) -> str:
+    """Each race runs on each kind of database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{database}"
+    made: str = request.getfixturevalue("postgresql_url")
+    return made
+
+
+Ask = Callable[[str], list[tuple[int, ...]]]
+
+
+@pytest.fixture
+def rows(url: str) -> Iterator[Ask]:
+    """Asks the database behind the nodes' backs."""
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+
+    def ask(statement: str) -> list[tuple[int, ...]]:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
+    yield ask
+    engine.dispose()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -51,7 +70,7 @@ async def nodes(url: str) -> AsyncIterator[tuple[Procession, Procession]]:
         yield one, two
 
 
-async def test_publish_against_subscribe(nodes: tuple[Procession, Procession], database: Path) -> None:
+async def test_publish_against_subscribe(nodes: tuple[Procession, Procession], rows: Ask) -> None:
     # Given an instance that begins to wait on one node, while its message is published on the other
     one, two = nodes
 
@@ -64,15 +83,15 @@ async def test_publish_against_subscribe(nodes: tuple[Procession, Procession], d
 
     # When that happens again and again
     await race(run)
-    await until(lambda: rows(database, "SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    await until(lambda: rows("SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
     # Then every message reached its instance, once
-    assert rows(database, "SELECT count(*), count(DISTINCT message_key) FROM correlation") == [(RACES, RACES)]
-    assert rows(database, "SELECT count(*) FROM element_instance WHERE element_id='wait'") == [(RACES,)]
-    assert rows(database, "SELECT count(*) FROM message_subscription") == [(0,)]
+    assert rows("SELECT count(*), count(DISTINCT message_key) FROM correlation") == [(RACES, RACES)]
+    assert rows("SELECT count(*) FROM element_instance WHERE element_id='wait'") == [(RACES,)]
+    assert rows("SELECT count(*) FROM message_subscription") == [(0,)]
 
 
 async def test_two_publications_of_one_message_against_one_subscription(
-    nodes: tuple[Procession, Procession], database: Path
+    nodes: tuple[Procession, Procession], rows: Ask
 ) -> None:
     # Given an instance that waits, and two messages without a life of their own at the same moment
     one, two = nodes
@@ -87,16 +106,16 @@ async def test_two_publications_of_one_message_against_one_subscription(
 
     # When that happens again and again
     await race(run)
-    await until(lambda: rows(database, "SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    await until(lambda: rows("SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
     # Then exactly one of the two came through each time
-    assert rows(database, "SELECT count(*) FROM variable WHERE name='by'") == [(RACES,)]
-    assert rows(database, "SELECT count(*) FROM variable_change WHERE name='by'") == [(0,)]
-    await until(lambda: rows(database, "SELECT count(*) FROM command") == [(0,)])
+    assert rows("SELECT count(*) FROM variable WHERE name='by'") == [(RACES,)]
+    assert rows("SELECT count(*) FROM variable_change WHERE name='by'") == [(0,)]
+    await until(lambda: rows("SELECT count(*) FROM command") == [(0,)])
 
 
 @pytest.mark.parametrize("process_id", ["one_job", "job_then_message"])
 async def test_complete_against_cancel(
-    process_id: str, nodes: tuple[Procession, Procession], database: Path
+    process_id: str, nodes: tuple[Procession, Procession], rows: Ask
 ) -> None:
     # Given a job that is completed on one node while its instance is cancelled on the other
     one, two = nodes
@@ -104,7 +123,7 @@ async def test_complete_against_cancel(
 
     async def run(number: int) -> None:
         instance = await one.start(process_id, {"ref": f"r{number}"})
-        ((job,),) = rows(database, f"SELECT key FROM job WHERE instance_key={instance.key}")
+        ((job,),) = rows(f"SELECT key FROM job WHERE instance_key={instance.key}")
         completed, cancelled = await asyncio.gather(
             _accepted(one.complete_job(job)), _accepted(two.cancel(instance.key))
         )
@@ -113,9 +132,7 @@ async def test_complete_against_cancel(
     # When that happens again and again
     await race(run)
     # Then what was acknowledged is what happened, and at least one of the two was
-    found = rows(
-        database, "SELECT i.key, i.state, j.state FROM process_instance i JOIN job j ON j.root_key=i.key"
-    )
+    found = rows("SELECT i.key, i.state, j.state FROM process_instance i JOIN job j ON j.root_key=i.key")
     assert len(found) == RACES
     for key, instance_state, job_state in found:
         completed, cancelled = answers[key]
@@ -123,7 +140,7 @@ async def test_complete_against_cancel(
         assert completed == (job_state == JobState.COMPLETED)
         assert cancelled == (instance_state == InstanceState.TERMINATED)
         assert process_id == "job_then_message" or completed != cancelled
-    assert rows(database, "SELECT count(*) FROM element_instance WHERE ended_at IS NULL") == [(0,)] or (
+    assert rows("SELECT count(*) FROM element_instance WHERE ended_at IS NULL") == [(0,)] or (
         process_id == "job_then_message"
     )
 
@@ -136,7 +153,7 @@ async def _accepted(command: Awaitable[None]) -> bool:
     return True
 
 
-async def test_activate_against_activate(url: str, database: Path) -> None:
+async def test_activate_against_activate(url: str, rows: Ask) -> None:
     # Given two nodes with a worker for the same jobs
     apps = Procession(url), Procession(url)
     handled: Counter[int] = Counter()
@@ -155,15 +172,15 @@ async def test_activate_against_activate(url: str, database: Path) -> None:
 
         # When many instances are started
         await race(run)
-        await until(lambda: rows(database, "SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+        await until(lambda: rows("SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
     # Then each job was leased once and handled once
     assert len(handled) == RACES
     assert set(handled.values()) == {1}
-    assert rows(database, "SELECT DISTINCT lease FROM job") == [(1,)]
+    assert rows("SELECT DISTINCT lease FROM job") == [(1,)]
 
 
 async def test_the_end_of_an_instance_against_a_message_that_starts_the_next(
-    nodes: tuple[Procession, Procession], database: Path
+    nodes: tuple[Procession, Procession], rows: Ask
 ) -> None:
     # Given an instance that ends on one node, while a message for its key arrives on the other
     one, two = nodes
@@ -171,29 +188,28 @@ async def test_the_end_of_an_instance_against_a_message_that_starts_the_next(
     async def run(number: int) -> None:
         ref = f"r{number}"
         await one.publish("begin", correlation_key=ref, ttl=TTL)
-        await until(lambda: len(_open_jobs(database, ref)) == 1)
-        ((first,),) = _open_jobs(database, ref)
+        await until(lambda: len(_open_jobs(rows, ref)) == 1)
+        ((first,),) = _open_jobs(rows, ref)
         await asyncio.gather(one.complete_job(first), two.publish("begin", correlation_key=ref, ttl=TTL))
-        await until(lambda: _open_jobs(database, ref) not in ([], [(first,)]))
-        ((second,),) = _open_jobs(database, ref)
+        await until(lambda: _open_jobs(rows, ref) not in ([], [(first,)]))
+        ((second,),) = _open_jobs(rows, ref)
         await one.complete_job(second)
 
     # When that happens again and again
     await race(run)
-    await until(lambda: rows(database, "SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    await until(lambda: rows("SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
     # Then each message started one instance, and never two at a time ran for a key
-    assert rows(database, "SELECT count(*) FROM process_instance") == [(RACES * 2,)]
+    assert rows("SELECT count(*) FROM process_instance") == [(RACES * 2,)]
     overlapping = (
         "SELECT count(*) FROM process_instance a JOIN process_instance b "
         "ON a.start_key=b.start_key AND a.key<b.key "
         "AND b.started_at<a.ended_at AND a.started_at<b.ended_at"
     )
-    assert rows(database, overlapping) == [(0,)]
+    assert rows(overlapping) == [(0,)]
 
 
-def _open_jobs(database: Path, ref: str) -> list[tuple[int, ...]]:
+def _open_jobs(rows: Ask, ref: str) -> list[tuple[int, ...]]:
     return rows(
-        database,
         "SELECT j.key FROM job j JOIN process_instance i ON i.key=j.instance_key "
         f"WHERE i.start_key='{ref}' AND j.ended_at IS NULL",
     )

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from procession import Procession
 from procession.broker import agenda as broker_agenda
-from procession.broker.wakeup import Hint, Peers, folder_for
+from procession.broker.wakeup import Hint, Peers
 from procession.engine import commands as c
+from procession.storage.sqlite.wire import folder_for
 
 from .companions import Companion
 from .models import ALL
@@ -83,9 +84,7 @@ async def test_a_command_whose_writer_died_is_found_by_a_node_that_is_never_idle
 
 
 async def _make_noise(app: Procession) -> None:
-    place = app._storage.place
-    assert place is not None
-    peers = Peers(place, listen=False)
+    peers = Peers(app._storage, listen=False)
     try:
         while True:
             peers.tell(Hint(jobs=("of no interest",)))

@@ -5,7 +5,17 @@ import sys
 
 import procession
 
-HEAVY = ("sqlalchemy", "alembic", "lxml", "typer", "rich", "croniter", "asyncio", "procession.broker")
+HEAVY = (
+    "sqlalchemy",
+    "psycopg",
+    "alembic",
+    "lxml",
+    "typer",
+    "rich",
+    "croniter",
+    "asyncio",
+    "procession.broker",
+)
 
 
 def loaded_after(statement: str) -> set[str]:
@@ -17,6 +27,13 @@ def loaded_after(statement: str) -> set[str]:
 
 def test_importing_procession_loads_nothing_heavy() -> None:
     assert loaded_after("import procession").isdisjoint(HEAVY)
+
+
+def test_opening_an_sqlite_database_loads_no_driver_of_another() -> None:
+    statement = (
+        "import procession.storage as s, tempfile as t; s.open_storage(f'sqlite:///{t.mkdtemp()}/x.db')"
+    )
+    assert "psycopg" not in loaded_after(statement)
 
 
 def test_the_pytest_plugin_loads_nothing_of_procession_but_itself() -> None:

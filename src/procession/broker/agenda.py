@@ -10,7 +10,9 @@ from procession.engine import commands as c
 from procession.storage.port import Transaction
 
 IDLE_SECONDS = 1.0
-"""How often a node looks whether the database changed, in case a datagram was lost."""
+"""How often a node looks whether the database changed, in case a hint was lost."""
+AGAIN_SECONDS = 0.01
+"""After which work is tried again whose root another node had locked."""
 SWEEP_SECONDS = 30.0
 AT_ONCE = 200
 """Durable commands, and timers, that one batch takes."""
@@ -22,6 +24,8 @@ class Agenda:
     def __init__(self, *, serve: bool) -> None:
         self._serve = serve
         self._commands_wait = serve
+        self._commands_from = 0.0
+        """Not before this time, because other nodes had locked what was left."""
         self._next_timer: int | None = 0 if serve else None
         self._next_sweep = 0.0
         self._next_check = 0.0
@@ -35,7 +39,10 @@ class Agenda:
         self._clock_shift = now - time.time_ns() // 1_000_000
 
     def has_work(self) -> bool:
-        return self._serve and (self._commands_wait or self._timer_due() or self._sweep_due())
+        return self._serve and (self._commands_due() or self._timer_due() or self._sweep_due())
+
+    def _commands_due(self) -> bool:
+        return self._commands_wait and time.monotonic() >= self._commands_from
 
     def _timer_due(self) -> bool:
         return self._next_timer is not None and self._next_timer <= self.now()
@@ -55,6 +62,8 @@ class Agenda:
         dues = [due for due in (self._next_timer, job_due) if due is not None]
         now = self.now()
         check = self._next_check - time.monotonic()
+        if self._commands_wait:
+            check = min(check, self._commands_from - time.monotonic())
         return max(min([check, *((due - now) / 1000 for due in dues)]), 0.001)
 
     def heed(self, hint: Hint) -> None:
@@ -71,32 +80,45 @@ class Agenda:
             self._next_timer = due
 
     def take(self, transaction: Transaction) -> list[Entry]:
-        """Durable commands and timers that are due; also sweeps old messages now and then."""
+        """Durable commands and timers that are due."""
         if not self._serve:
             return []
         entries: list[Entry] = []
-        if self._commands_wait:
+        if self._commands_due():
             rows = transaction.commands(AT_ONCE)
             entries = [Entry(c.decode(row.payload), row_key=row.key) for row in rows]
+            self._commands_wait = len(rows) == AT_ONCE
         if self._timer_due():
             entries += [Entry(c.TriggerTimer(key)) for key in transaction.due_timers(AT_ONCE)]
-        if self._sweep_due():
-            transaction.sweep_messages(AT_ONCE * 5)
-            self._next_sweep = time.monotonic() + SWEEP_SECONDS
         return entries
 
+    def expect_commands(self, seconds: float = 0.0) -> None:
+        """Commands that were taken are left over, to be tried again after a while."""
+        self._commands_wait = self._serve
+        self._commands_from = time.monotonic() + seconds
+
     def look_ahead(self, transaction: Transaction, batch: Batch, *, took: bool) -> None:
-        """What the batch left to do, seen after it was written; `took` if `take` gave it anything."""
+        """What the batch left to do, seen after it was written; `took` if `take` gave it anything.
+
+        Also sweeps old messages now and then: when nothing is waited for any more.
+        """
         if not self._serve:
             return
         unit = batch.unit
-        if self._commands_wait or unit.commands.added:
-            self._commands_wait = bool(transaction.commands(1))
+        if unit.commands.added:
+            self.expect_commands()
+        elif any(entry.row_key is not None for entry in batch.postponed):
+            self.expect_commands(AGAIN_SECONDS)
         if took or self._timer_due():
             self._next_timer = transaction.next_timer_due()
+            if self._timer_due() and not batch.worked:
+                self._next_timer = self.now() + int(AGAIN_SECONDS * 1000)  # others are about to fire them
         else:
             for timer in unit.timers.live.values():
                 self._expect_timer(timer.due)
+        if self._sweep_due():
+            transaction.sweep_messages(AT_ONCE * 5)
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
     def hint_for_others(self, batch: Batch) -> Hint:
         """What a commit may mean for other nodes."""

@@ -28,6 +28,7 @@ from procession.broker.replies import Submission
 from procession.engine import Missed, Reads, Run
 from procession.engine import commands as c
 from procession.engine.handlers.timers import disarm
+from procession.engine.incidents import cut
 from procession.engine.records import COMPLETED, IncidentRecord, IncidentType
 from procession.errors import Aborted, AlreadyExists, NotFound, ProcessionError
 from procession.storage.port import Transaction
@@ -89,6 +90,11 @@ class Batch:
         """Instances somebody waits for."""
         self._trusting = True
         """Commands that expect to know what they read do not declare it first, until one misses something."""
+
+    @property
+    def worked(self) -> bool:
+        """Whether there was anything it could do."""
+        return bool(self.entries)
 
     def run(self, board: JobBoard | None) -> None:
         """Execute, hand jobs out, and write; the caller commits.
@@ -216,8 +222,8 @@ class Batch:
         entry.error = None
         run.root_key = 0
         try:
-            self._take_row(entry)
-            entry.reply = engine.execute(entry.command, run)
+            if self._take_row(entry):
+                entry.reply = engine.execute(entry.command, run)
         except Missed as missed:
             want.note(missed)
             engine.foresee(run, want)
@@ -237,18 +243,20 @@ class Batch:
             return False
         return True
 
-    def _take_row(self, entry: Entry) -> None:
-        if entry.row_key is not None:
-            row = self.unit.commands.get(entry.row_key)
-            if row is not None:
-                self.unit.commands.remove(row)
+    def _take_row(self, entry: Entry) -> bool:
+        """The durable row goes with its command. False if another node has carried that out meanwhile."""
+        if entry.row_key is None:
+            return True
+        row = self.unit.commands.get(entry.row_key)
+        if row is not None:
+            self.unit.commands.remove(row)
+        return row is not None
 
     def _note_poison(self, run: Run) -> None:
         """An incident for each root that was dropped; its durable commands wait there."""
         for entry in self.entries:
-            if entry.poison is None:
+            if entry.poison is None or not self._take_row(entry):
                 continue
-            self._take_row(entry)
             entry.poison_text = repr(entry.poison)
             entry.error = InternalError(f"the command failed unexpectedly: {entry.poison_text}")
             self._find_root(entry)
@@ -293,7 +301,7 @@ class Batch:
                 None,
                 None,
                 IncidentType.UNKNOWN.value,
-                f"{type(entry.command).__name__} failed: {entry.poison_text}",
+                cut(f"{type(entry.command).__name__} failed: {entry.poison_text}"),
                 run.now,
                 payload,
             )

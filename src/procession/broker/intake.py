@@ -60,9 +60,11 @@ class Intake:
         """Queue a command; the future (of the inbox's loop) is settled after its commit.
 
         Raises:
+            InvalidInput: a name or key in it cannot be stored.
             ResourceExhausted: too much is waiting already.
         """
         self._check()
+        c.check(command)
         if len(self._queue) >= QUEUE_LIMIT and not isinstance(command, ALWAYS_ADMITTED):
             raise ResourceExhausted(f"{len(self._queue)} commands are waiting on this node; try again later")
         future: asyncio.Future[Any] = inbox.loop.create_future()
@@ -81,8 +83,12 @@ class Intake:
         """Queue a command nobody waits for; `refused` hears of it only if it fails.
 
         `frees` is the stream whose job this answers: it can take another one.
+
+        Raises:
+            InvalidInput: a name or key in it cannot be stored.
         """
         self._check()
+        c.check(command)
         self._queue.append(Submission(command, None, inbox, 0, refused, frees))
         self._wake_if_asleep()
 

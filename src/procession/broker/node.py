@@ -11,9 +11,11 @@ import logging
 import select
 import threading
 import time
+from bisect import insort
 from collections.abc import Iterable
+from operator import itemgetter
 
-from procession.broker.agenda import IDLE_SECONDS, Agenda
+from procession.broker.agenda import AGAIN_SECONDS, IDLE_SECONDS, Agenda
 from procession.broker.batch import Batch, Entry
 from procession.broker.forks import forks
 from procession.broker.graphs import GraphCache
@@ -24,12 +26,14 @@ from procession.broker.keys import KeysExhausted, KeySource
 from procession.broker.pace import MOST, Pace
 from procession.broker.replies import Replies, Submission, Watch
 from procession.broker.wakeup import Hint, Peers
-from procession.errors import NotReady, ProcessionError, StorageError
-from procession.storage.port import Storage
+from procession.errors import DatabaseBusy, NotReady, ProcessionError, StorageError
+from procession.storage.port import Contended, Storage
 
 log = logging.getLogger("procession.broker")
 
 BATCH_BYTES = 4_000_000
+CONTENDED_TRIES = 5
+"""How often a batch is run again with the locks it turned out to need."""
 CLIENT_KEYS = 1000
 """Keys a node that serves only itself takes at once."""
 
@@ -47,7 +51,9 @@ class Node(Intake):
         self._waiting: dict[int, list[Watch]] = {}
         self._pace = Pace()
         self._paused_until = 0.0
-        self._peers = Peers(storage.place, listen=serve) if storage.place is not None else None
+        self._later: list[tuple[float, Submission]] = []
+        """What has to wait for other nodes, and until when; the next one first."""
+        self._peers = Peers(storage, listen=serve)
         self._thread = threading.Thread(target=self._loop, name="procession-node", daemon=True)
 
     def start(self) -> None:
@@ -61,6 +67,7 @@ class Node(Intake):
         self._stopping = True
         self._wake()
         if self._born == forks.count:
+            self.storage.leave()
             self._thread.join()
             self._close()
 
@@ -70,7 +77,7 @@ class Node(Intake):
         while True:
             try:
                 self._wait()
-                if self._stopping and not self._queue:
+                if self._stopping and not self._queue and not self._later:
                     return
                 if self._has_work():
                     self._turn()
@@ -79,6 +86,8 @@ class Node(Intake):
                 self._pause()
 
     def _has_work(self) -> bool:
+        while self._later and self._later[0][0] <= time.monotonic():
+            self._queue.append(self._later.pop(0)[1])
         if self._queue or self._watches:
             return True
         if time.monotonic() < self._paused_until:
@@ -92,20 +101,25 @@ class Node(Intake):
     def _wait(self) -> None:
         """Sleep until something is asked, told or due."""
         self._take_requests()
-        if self._stopping or self._has_work():
+        if self._has_work() or (self._stopping and not self._later):
             self._take_hints()
             return
         self._asleep = True
         idlers = len(self._idlers)  # those whose reason to look was given before this
         try:
-            if not (self._queue or self._requests or self._watches or self._hints):
-                self._tell_idle(idlers)
-                sockets = [self._wake_in] if self._peers is None else [self._wake_in, self._peers.socket]
-                select.select(sockets, [], [], self._agenda.patience(self._board.next_due()))
+            if not (self._queue or self._requests or self._watches or self._hints or self._peers.pending()):
+                self._tell_idle(0 if self._later else idlers)
+                select.select([self._wake_in.fileno(), *self._peers.sockets()], [], [], self._patience())
         finally:
             self._asleep = False
         self._take_hints()
         self._take_requests()
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        paused = self._paused_until - now
+        patience = paused if paused > 0 else self._agenda.patience(self._board.next_due())
+        return min(patience, max(self._later[0][0] - now, 0.0)) if self._later else patience
 
     def _tell_idle(self, count: int) -> None:
         if time.monotonic() >= self._paused_until:
@@ -115,13 +129,13 @@ class Node(Intake):
     def _take_hints(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_in.recv(4096)
-        hints = self._peers.receive() if self._peers is not None else []
+        hints = self._peers.receive()
         # Not only when idle: who died between its commit and its datagram told a busy node nothing.
         if self._agenda.must_check() and self.storage.changed():
             hints.append(Hint(all=True))
         while self._hints:
             hint = self._hints.popleft()
-            if self._peers is not None and not self.serve:
+            if not self.serve:
                 self._peers.tell(hint)  # what was left here is for those who execute it
             hints.append(hint)
         for hint in hints:
@@ -153,7 +167,7 @@ class Node(Intake):
         watches = [self._watches.popleft() for _ in range(min(len(self._watches), MOST))]
         for watch in watches:
             self._waiting.setdefault(watch.key, []).append(watch)
-        if watches and self._peers is not None:
+        if watches:
             self._peers.listen()  # before looking, so that no end falls in between
         self._execute(work, [watch.key for watch in watches], takes=True)
 
@@ -168,22 +182,66 @@ class Node(Intake):
             taken.append(submission)
         return taken
 
-    def _execute(self, work: list[Entry], watched: list[int], *, takes: bool) -> None:
+    def _execute(
+        self,
+        work: list[Entry],
+        watched: list[int],
+        *,
+        takes: bool,
+        hurry: bool = False,
+        ahead: frozenset[int] = frozenset(),
+        tries: int = CONTENDED_TRIES,
+    ) -> None:
         """Commit the work, with what is due if it `takes` that; what cannot be written is narrowed down."""
         try:
-            self._commit(work, watched, takes=takes)
+            self._commit(work, watched, takes=takes, hurry=hurry, ahead=ahead)
+        except Contended as contended:
+            self._look_again()
+            if contended.held or tries == 0:
+                self._part(work, watched)
+                return
+            again = [one for one in work if one.submission] if takes else work
+            ahead |= contended.keys
+            self._execute(again, watched, takes=takes, hurry=hurry, ahead=ahead, tries=tries - 1)
         except KeysExhausted:
+            self._look_again()
             self._keys.refill(force=True)
             self._execute([one for one in work if one.submission], watched, takes=takes)
         except StorageError as error:
             log.warning("a batch failed; what is due is tried again in a second: %s", error)
-            self._board.expect(None)
+            self._look_again()
             self._pause()
             self._fail(work, watched, error)
         except Exception as error:
             log.exception("a batch of %d commands could not be written", len(work))
-            self._board.expect(None)
+            self._look_again()
             self._narrow(work, watched, error)
+
+    def _look_again(self) -> None:
+        """A batch was undone: what it took, and what it found to be left, is still there."""
+        self._board.expect(None)
+        self._agenda.heed(Hint(all=True))
+
+    def _part(self, work: list[Entry], watched: list[int]) -> None:
+        """Another node holds what some of this needs, perhaps for long: the others must not wait for it."""
+        if len(work) > 1:
+            half = len(work) // 2
+            self._execute(work[:half], watched, takes=False, hurry=True)
+            self._execute(work[half:], [], takes=False, hurry=True)
+            return
+        if self._stopping:
+            self._fail(work, watched, DatabaseBusy("another node holds what this needs; try again later"))
+            return
+        self._agenda.expect_commands(IDLE_SECONDS)
+        self._watches.extend(watch for key in watched for watch in self._waiting.pop(key, ()))
+        for one in work:
+            log.warning("another node holds what %r needs; it is tried again in a second", one.command)
+            if one.submission is not None:
+                self._postpone(one.submission, IDLE_SECONDS)
+
+    def _postpone(self, submission: Submission, seconds: float) -> None:
+        submission.frees = None  # the slot is free all the same
+        insort(self._later, (time.monotonic() + seconds, submission), key=itemgetter(0))
 
     def _narrow(self, work: list[Entry], watched: list[int], error: Exception) -> None:
         """Write halves; a single command that cannot be written is left out, and its root hears of it."""
@@ -208,15 +266,17 @@ class Node(Intake):
                 replies.ended(watch, error)
         replies.post()
 
-    def _commit(self, work: list[Entry], watched: list[int], *, takes: bool) -> None:
+    def _commit(
+        self, work: list[Entry], watched: list[int], *, takes: bool, hurry: bool, ahead: frozenset[int]
+    ) -> None:
         self._keys.refill()
-        with self.storage.transaction() as transaction:
+        with self.storage.transaction(ahead, hurry=hurry) as transaction:
             self._pace.begin()
-            self._agenda.set_clock(transaction.clock.now)
             if takes:
                 # Into the caller's list: if the batch cannot be written, these are narrowed down too.
                 work.extend(self._agenda.take(transaction))
             batch = Batch(transaction, self._graphs, self._keys, work, watched, self._waiting)
+            self._agenda.set_clock(transaction.clock.now)  # comes with the locks
             batch.run(self._board)
             self._agenda.look_ahead(transaction, batch, took=any(one.submission is None for one in work))
             self._pace.end(len(work))
@@ -237,7 +297,7 @@ class Node(Intake):
             stream.deliver(jobs)
 
     def _tell_others(self, batch: Batch) -> None:
-        if self._peers is not None and self._peers.others():
+        if self._peers.others():
             hint = self._agenda.hint_for_others(batch)
             if hint:
                 self._peers.tell(hint)
@@ -246,8 +306,7 @@ class Node(Intake):
         replies = Replies()
         for entry in batch.postponed:
             if entry.submission is not None:
-                entry.submission.frees = None
-                self._queue.append(entry.submission)
+                self._postpone(entry.submission, AGAIN_SECONDS)
         for entry in batch.entries:
             if entry.submission is not None:
                 replies.answer(entry.submission, entry.reply, entry.error)
@@ -268,8 +327,7 @@ class Node(Intake):
             replies.ended(watch, late)
         replies.post()
         self._tell_idle(len(self._idlers))
-        if self._peers is not None:
-            self._peers.close()
+        self._peers.close()
         self._wake_in.close()
         self._wake_out.close()
         self.storage.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-TURN_SECONDS = 0.012
+TURN_SECONDS = 0.008
 """A batch should work about so long before its commit."""
 MOST = 256
 LEAST = 8

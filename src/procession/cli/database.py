@@ -37,9 +37,9 @@ async def client(url: str, *, create: bool = False) -> AsyncIterator[Procession]
         StorageError: the database cannot be used, or is not there.
     """
     from procession import Procession
-    from procession.storage.searches import existing_file
+    from procession.storage.searches import must_exist
 
     if not create:
-        existing_file(url)
+        must_exist(url)
     async with Procession(url, serve=False) as app:
         yield app

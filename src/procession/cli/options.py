@@ -24,7 +24,7 @@ Database = Annotated[
         envvar="PROCESSION_DB",
         metavar="URL",
         show_default=True,
-        help="Database, such as sqlite:///orders.db.",
+        help="Database, such as sqlite:///orders.db or postgresql://user:password@host/orders.",
     ),
 ]
 Format = Annotated[OutputFormat, typer.Option("--format", help="Print a table, or JSON for programs.")]

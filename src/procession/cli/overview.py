@@ -38,6 +38,8 @@ def status(limit: Limit = 100, db: Database = DEFAULT_DATABASE, format: Format =
 
 
 def _print(found: Status, db: str) -> None:
+    from procession.storage.urls import shown
+
     due = f", the next due {moment(found.next_timer_due)}" if found.next_timer_due is not None else ""
     counts = [
         *((f"instances {state.lower()}", count) for state, count in found.instances.items()),
@@ -45,7 +47,7 @@ def _print(found: Status, db: str) -> None:
         ("timers", f"{found.timers}{due}"),
         ("buffered messages", found.messages),
     ]
-    print_text(f"{db} (schema {found.schema_version})", table(("what", "how many"), counts))
+    print_text(f"{shown(db)} (schema {found.schema_version})", table(("what", "how many"), counts))
     if found.jobs:
         headers = ("job type", "activatable", "leased", "retrying", "failed")
         rows = [(j.type, j.activatable, j.leased, j.retrying, j.failed) for j in found.jobs]

@@ -25,11 +25,12 @@ def up(db: Database = DEFAULT_DATABASE, format: Format = OutputFormat.TABLE) -> 
 
     It creates the database if need be, fires timers and carries on what others have begun; it has
     no workers. Any number of nodes, workers and commands
-    may use the same file.
+    may use the same database.
 
     \b
     Examples:
       procession up --db sqlite:///orders.db
+      procession up --db postgresql://user:password@host/orders
       PROCESSION_DB=sqlite:///orders.db procession up
     """
     from procession import Procession
@@ -81,9 +82,9 @@ async def _serve(app: Procession, format: OutputFormat) -> None:
 
 def _announce(app: Procession, format: OutputFormat) -> None:
     from procession import __version__
-    from procession.storage.searches import database_file
+    from procession.storage.searches import full_name
 
-    url = f"sqlite:///{database_file(app.url)}"  # in full, for those who connect from elsewhere
+    url = full_name(app.url)  # in full, for those who connect from elsewhere
     if format is OutputFormat.JSON:
         print_json({"version": __version__, "database": url, "tasks": list(app.tasks), "pid": os.getpid()})
     else:

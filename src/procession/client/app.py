@@ -68,9 +68,10 @@ class Procession:
     >>> async with app:                                        # doctest: +SKIP
     ...     instance = await app.start("order", {"order_id": "A-1"})
 
-    `url` is `sqlite:///file.db`. With `serve=False` the process executes only its own commands: it
-    fires no timers, runs no workers and takes over nothing (what the CLI does). `grace` is how long
-    leaving waits for running handlers. One app belongs to one process and one event loop.
+    `url` is `sqlite:///file.db` or `postgresql://user:password@host/database`. With `serve=False` the
+    process executes only its own commands: it fires no timers, runs no workers and takes over nothing
+    (what the CLI does). `grace` is how long leaving waits for running handlers. One app belongs to one
+    process and one event loop.
     """
 
     def __init__(self, url: str, *, serve: bool = True, grace: timedelta = timedelta(seconds=10)) -> None:

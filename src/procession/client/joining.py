@@ -29,7 +29,8 @@ async def write_command(
     Answers the row's key (see `is_waiting`).
 
     Raises:
-        InvalidInput: the connection is not to a database with Procession's tables.
+        InvalidInput: the connection is not to a database with Procession's tables, or a name or key
+            cannot be stored.
     """
     import sqlalchemy as sa
     from sqlalchemy import event
@@ -37,6 +38,7 @@ async def write_command(
 
     from procession.storage.schema import tables
 
+    c.check(command)
     values: dict[str, Any] = {
         "key": await _key_aside(app),
         "root_key": None,

@@ -18,6 +18,7 @@ from procession.engine import commands as c
 from procession.errors import (
     BpmnError,
     Incident,
+    InvalidInput,
     NotFound,
     NotReady,
     ProcessionError,
@@ -219,6 +220,10 @@ class Worker:
                 self._inbox,
                 lambda error: self._refused(activated, answer, error),
                 frees=frees,
+            )
+        except InvalidInput as error:
+            self._answer(
+                activated, c.FailJob(activated.key, 0, message=str(error), lease=activated.lease), frees
             )
         except NotReady:
             log.warning(

@@ -6,9 +6,14 @@ Each is a plain value that encodes to JSON, because any of them may have to wait
 
 from __future__ import annotations
 
+import typing
+from collections.abc import Iterable
+
 import msgspec
 
 from procession.engine.records import DEFAULT_TENANT
+from procession.errors import InvalidInput
+from procession.model.text import is_storable
 
 Variables = dict[str, str]
 
@@ -267,3 +272,38 @@ class Started(msgspec.Struct, frozen=True, gc=False):
     process_id: str
     version: int
     created: bool = True
+
+
+_FREE_TEXT = {(FailJob, "message"), (ThrowError, "message")}
+"""What a failing handler says is taken as it is, and mended."""
+
+
+def _text_fields(kind: type[Command]) -> tuple[str, ...]:
+    hints = typing.get_type_hints(kind)
+    return tuple(
+        name
+        for name in kind.__struct_fields__
+        if hints[name] in (str, str | None) and (kind, name) not in _FREE_TEXT
+    )
+
+
+_TEXTS = {kind: _text_fields(kind) for kind in (*typing.get_args(AnyCommand), Deploy)}
+
+
+def check(command: Command) -> None:
+    """Refuse names and keys that not every database can keep: with NUL, or half a character, in them.
+
+    Raises:
+        InvalidInput: one has.
+    """
+    texts = [text for name in _TEXTS[type(command)] if (text := getattr(command, name)) is not None]
+    texts += getattr(command, "variables", ())
+    if isinstance(command, Deploy):
+        texts += [file.name for file in command.files]
+    if not is_storable("".join(texts)):
+        _refuse(texts)
+
+
+def _refuse(texts: Iterable[str]) -> None:
+    bad = next(text for text in texts if not is_storable(text))
+    raise InvalidInput(f"{bad!r} has a NUL or half a character in it; no name or key may")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from procession.engine.records import ElementInstance, IncidentRecord
 from procession.engine.run import Run
+from procession.model.text import storable
 
 MESSAGE_LIMIT = 10_000
 """Longer messages are cut (spec/engine.md section 3)."""
+
+
+def cut(message: str) -> str:
+    """A message as it is kept: not too long, and without what cannot be stored."""
+    return storable(message[:MESSAGE_LIMIT])
 
 
 def hold(run: Run, element: ElementInstance, type_: int, message: str, *, job_key: int | None = None) -> None:
@@ -23,7 +29,7 @@ def hold(run: Run, element: ElementInstance, type_: int, message: str, *, job_ke
             job_key,
             element.element_id,
             type_,
-            message[:MESSAGE_LIMIT],
+            cut(message),
             run.now,
         )
     )

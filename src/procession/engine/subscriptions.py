@@ -64,7 +64,7 @@ def _evaluate(run: Run, target: Node, chain: Chain) -> Awaited:
 def _correlation_key(run: Run, target: Node, chain: Chain) -> str:
     value = variables.evaluate(run, target.correlation_key or "", chain)
     if isinstance(value, str):
-        return value
+        return variables.keepable(value, f"the correlation key of {target.id!r}")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise Stuck(

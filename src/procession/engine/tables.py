@@ -19,6 +19,8 @@ class Index(msgspec.Struct, frozen=True):
     unique: bool = False
     limit: int | None = None
     """At most so many are loaded at once, lowest keys first."""
+    locks: bool = False
+    """Who looks up a value has it alone until its transaction ends. Indexes of the same name share locks."""
 
 
 class TableSpec(msgspec.Struct, frozen=True):
@@ -45,6 +47,7 @@ TABLES: dict[str, TableSpec] = {
         r.Definition,
         indexes={
             "process": Index(("tenant", "process_id")),
+            "versions": Index(("tenant", "process_id"), locks=True),
             "resource": Index(("resource_key",)),
         },
     ),
@@ -55,8 +58,8 @@ TABLES: dict[str, TableSpec] = {
     "process_instance": TableSpec(
         r.ProcessInstance,
         indexes={
-            "idempotency": Index(("tenant", "process_id", "idempotency_key"), unique=True),
-            "start": Index(("tenant", "process_id", "start_key"), open_only=True, unique=True),
+            "idempotency": Index(("tenant", "process_id", "idempotency_key"), unique=True, locks=True),
+            "start": Index(("tenant", "process_id", "start_key"), open_only=True, unique=True, locks=True),
             "parent": Index(("parent_element_key",)),
         },
         changes=("state", "active", "ended_at"),
@@ -116,11 +119,13 @@ TABLES: dict[str, TableSpec] = {
         r.MessageSubscription,
         indexes={
             "element": Index(("element_key",)),
-            "message": Index(("tenant", "name", "correlation_key")),
+            "message": Index(("tenant", "name", "correlation_key"), locks=True),
         },
         companions=AT_AN_ELEMENT,
     ),
-    "message": TableSpec(r.Message, indexes={"message": Index(("tenant", "name", "correlation_key"))}),
+    "message": TableSpec(
+        r.Message, indexes={"message": Index(("tenant", "name", "correlation_key"), locks=True)}
+    ),
     "correlation": TableSpec(
         r.Correlation,
         key=("message_key", "process_id"),

@@ -16,6 +16,7 @@ from procession.engine.graph import Mapping as IoMapping
 from procession.engine.graph import Node, Value
 from procession.engine.records import ElementInstance, IncidentType, Variable, VariableChange
 from procession.engine.run import Run, Stuck
+from procession.model.text import is_storable
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -134,9 +135,21 @@ def text(run: Run, value: Value, chain: Chain, what: str) -> str:
         Stuck: it is none.
     """
     result = evaluate(run, value, chain)
-    if isinstance(result, str):
-        return result
-    raise Stuck(IncidentType.EXTRACT_VALUE_ERROR.value, f"{what} is {_kind(result)}, not a text")
+    if not isinstance(result, str):
+        raise Stuck(IncidentType.EXTRACT_VALUE_ERROR.value, f"{what} is {_kind(result)}, not a text")
+    return keepable(result, what)
+
+
+def keepable(text: str, what: str) -> str:
+    """A name or key that every database can keep.
+
+    Raises:
+        Stuck: it is none.
+    """
+    if not is_storable(text):
+        message = f"{what} is {text!r}, but no name or key may have a NUL or half a character in it"
+        raise Stuck(IncidentType.EXTRACT_VALUE_ERROR.value, message)
+    return text
 
 
 def integer(run: Run, value: Value, chain: Chain, what: str) -> int:

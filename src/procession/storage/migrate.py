@@ -9,25 +9,23 @@ import sqlalchemy as sa
 from procession.errors import SchemaMismatch
 from procession.storage.schema import VERSION, schema_info
 
+_LOCK = -1
+"""PostgreSQL's advisory lock of who creates or upgrades the tables; all others are different."""
 _FOLDER = Path(__file__).parent / "migrations"
 
 
-def migrate(url: sa.URL, name: str) -> None:
-    """Bring the database to this program's schema. The caller holds its write lock.
+def migrate(engine: sa.Engine, name: str) -> None:
+    """Bring the database to this program's schema. On SQLite the caller holds its write lock.
 
     Raises:
         SchemaMismatch: a newer program made it, and says this one is too old.
     """
-    engine = sa.create_engine(url)
-    try:
-        with engine.connect() as connection:
-            found = _version(connection)
-        if found is not None and found[0] > VERSION:
-            _check_readable(found, name)
-        elif found is None or found[0] < VERSION:
-            upgrade(engine)
-    finally:
-        engine.dispose()
+    with engine.connect() as connection:
+        found = _version(connection)
+    if found is not None and found[0] > VERSION:
+        _check_readable(found, name)
+    elif found is None or found[0] < VERSION:
+        upgrade(engine)
 
 
 def _version(connection: sa.Connection) -> tuple[int, int] | None:
@@ -54,5 +52,8 @@ def upgrade(engine: sa.Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Whoever comes second finds everything done.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,4 +1,4 @@
-"""The storage port: what a node needs of a database. SQLite fills it; PostgreSQL will.
+"""The storage port: what a node needs of a database. SQLite and PostgreSQL fill it.
 
 The conformance suite in `tests/contract` holds every adapter to these docstrings.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from contextlib import AbstractContextManager
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,11 +17,25 @@ from procession.engine import Reads, Target, Unit
 from procession.engine.records import CommandRow, Definition, Job
 
 
+class Contended(Exception):
+    """Another transaction has locked what this one needs; nothing of this one happened.
+
+    Run the same work again in a transaction that takes `keys` ahead. If they are `held`, waiting for
+    them took too long: leave the work that needs them for later.
+    """
+
+    def __init__(self, keys: frozenset[int], *, held: bool) -> None:
+        super().__init__("another transaction holds what this one needs")
+        self.keys = keys
+        self.held = held
+
+
 class Clock(msgspec.Struct, frozen=True):
     """The time a transaction works with."""
 
     now: int
-    """Epoch milliseconds; never below that of any transaction that committed a change."""
+    """Epoch milliseconds, of the host (never below that of a transaction that committed a change) or,
+    where there is one, of the server."""
     zone: ZoneInfo
     """The zone of times without one."""
 
@@ -34,7 +47,10 @@ class Transaction(ABC):
     from then on the changes survive a kill and a power loss.
     """
 
-    clock: Clock
+    @property
+    @abstractmethod
+    def clock(self) -> Clock:
+        """The same for as long as the transaction lasts."""
 
     def unit(self) -> Unit:
         """A unit of work to load into; it may know some rows already."""
@@ -52,11 +68,13 @@ class Transaction(ABC):
     def load(self, reads: Reads) -> None:
         """Load everything `reads` names into its unit, one query per table and look-up.
 
-        A look-up by correlation key or start key also locks that key until the transaction ends;
-        keys are locked sorted, after all roots.
+        A look-up by an index that `locks` also locks the value until the transaction ends.
 
         Element instances come with all element instances around them. Afterwards the unit knows of
         each named record whether it exists.
+
+        Raises:
+            Contended: another transaction has locked a value or a record.
         """
 
     @abstractmethod
@@ -65,17 +83,18 @@ class Transaction(ABC):
 
     @abstractmethod
     def commands(self, limit: int) -> list[CommandRow]:
-        """Waiting command rows, oldest first."""
+        """Waiting command rows that nobody else works on, oldest first; they are this transaction's now."""
 
     @abstractmethod
     def due_timers(self, limit: int) -> list[int]:
-        """Keys of timers due at `clock.now`, earliest first."""
+        """Keys of timers due at `clock.now`, earliest first, whose roots could be locked."""
 
     @abstractmethod
     def activatable(self, unit: Unit, type_: str, limit: int) -> list[Job]:
         """Jobs of a type that may be handed out now (created, backed off long enough, or with an
         expired lease), highest priority first, then oldest; put into `unit`. Jobs the unit
-        already knows are left out."""
+        already works with are left out, and those that another transaction does. Nothing is waited
+        for after this."""
 
     @abstractmethod
     def next_job_due(self, type_: str) -> int | None:
@@ -87,7 +106,9 @@ class Transaction(ABC):
 
     @abstractmethod
     def sweep_messages(self, limit: int) -> int:
-        """Delete messages whose time to live has passed, with their correlations. Answers how many."""
+        """Delete messages whose time to live has passed, with their correlations. Answers how many.
+
+        Comes after everything that waits, and leaves out what others hold."""
 
     @abstractmethod
     def write(self, unit: Unit) -> None:
@@ -95,11 +116,46 @@ class Transaction(ABC):
 
     @abstractmethod
     def commit(self) -> None:
-        """Make it durable.
+        """Make it durable. If the answer of the database is lost, it is found out what happened.
 
         Raises:
             StorageError: it is not; nothing of the transaction happened.
         """
+
+
+class Wire(ABC):
+    """How the nodes of a database send each other short messages. Used by one thread; nothing waits."""
+
+    limit: int
+    """Bytes of a message at most."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """Of the socket that becomes readable when there is something to receive; -1: none now."""
+
+    @abstractmethod
+    def listen(self) -> None:
+        """Let the others' messages come here, if they do not yet."""
+
+    @abstractmethod
+    def others(self) -> bool:
+        """Whether anybody else may listen."""
+
+    @abstractmethod
+    def send(self, payload: bytes) -> None:
+        """Send UTF-8 text to all others. It may be lost."""
+
+    @abstractmethod
+    def pending(self) -> bool:
+        """Whether something has been taken from the socket already: look before you sleep on it."""
+
+    @abstractmethod
+    def receive(self) -> list[bytes]:
+        """What has come; an empty text stands for what was lost."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything. Idempotent."""
 
 
 class Storage(ABC):
@@ -107,8 +163,6 @@ class Storage(ABC):
 
     name: str
     """What to call it in messages and on command lines: its URL without a password."""
-    place: Path | None
-    """The file, where other processes of this machine can be told of commits; None elsewhere."""
 
     @abstractmethod
     def open(self) -> None:
@@ -120,11 +174,18 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[Transaction]:
+    def transaction(
+        self, ahead: Collection[int] = (), *, hurry: bool = False
+    ) -> AbstractContextManager[Transaction]:
         """Begin a batch. Waits for other writers, fairly, and not for ever.
+
+        Args:
+            ahead: locks to begin with, as `Contended` named them.
+            hurry: wait next to no time for what others hold.
 
         Raises:
             DatabaseBusy: another process holds the database for too long.
+            StorageError: it cannot be reached.
         """
 
     @abstractmethod
@@ -137,11 +198,19 @@ class Storage(ABC):
 
     @abstractmethod
     def changed(self) -> bool:
-        """Whether another process has committed since this was last asked. Cheap."""
+        """Whether another process has committed since this was last asked, or may have. Cheap."""
+
+    @abstractmethod
+    def wire(self, *, listen: bool) -> Wire:
+        """A way to the other nodes; with `listen`, from them too."""
 
     @abstractmethod
     def reader(self) -> sa.Engine:
         """For searches: sees what is committed and never waits for writers."""
+
+    @abstractmethod
+    def leave(self) -> None:
+        """The node is leaving: do not wait any longer for a server that is away. Any thread."""
 
     @abstractmethod
     def close(self) -> None:

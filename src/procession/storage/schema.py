@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import types
 import typing
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,16 +21,33 @@ READABLE_SINCE = 1
 
 metadata = sa.MetaData()
 
-_TYPES: dict[type, type[sa.types.TypeEngine[Any]]] = {
-    int: sa.BigInteger,
-    str: sa.Text,
-    bytes: sa.LargeBinary,
+# Texts compare by their bytes everywhere: cheaper than a language's order, and the same on each server.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+# SQLite's own row number can only be an INTEGER.
+_ROW_KEY = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+_TYPES: dict[type, sa.types.TypeEngine[Any]] = {
+    int: sa.BigInteger(),
+    str: _TEXT,
+    bytes: sa.LargeBinary(),
 }
 
 
+def _plain(hint: Any) -> type:
+    """int, str or bytes of a field that may also be None."""
+    parts = [part for part in typing.get_args(hint) if part is not types.NoneType] or [hint]
+    plain: type = parts[0]
+    return plain
+
+
+@cache
+def column_kinds(name: str) -> dict[str, type]:
+    """What the fields of a table's records are: int, str or bytes."""
+    hints = typing.get_type_hints(TABLES[name].record)
+    return {field: _plain(hints[field]) for field in TABLES[name].record.__struct_fields__}
+
+
 def _column(name: str, hint: Any, *, key: bool, single: bool) -> sa.Column[Any]:
-    plain = [part for part in typing.get_args(hint) if part is not types.NoneType] or [hint]
-    type_: Any = sa.Integer if key and single else _TYPES[plain[0]]
+    type_ = _ROW_KEY if key and single else _TYPES[_plain(hint)]
     nullable = types.NoneType in typing.get_args(hint)
     return sa.Column(name, type_, primary_key=key, nullable=nullable, autoincrement=False)
 
@@ -57,14 +75,14 @@ def _index(table: sa.Table, index: Index) -> None:
     where = sa.and_(*conditions) if conditions else None
     name = f"ix_{table.name}_{'_'.join(index.fields)}"
     columns = [table.c[field] for field in index.fields]
-    sa.Index(name, *columns, unique=index.unique, sqlite_where=where)
+    sa.Index(name, *columns, unique=index.unique, sqlite_where=where, postgresql_where=where)
 
 
 tables = {name: _table(name, spec) for name, spec in TABLES.items()}
 
 
 def _search_index(name: str, *columns: sa.Column[Any], where: sa.ColumnElement[bool] | None = None) -> None:
-    sa.Index(name, *columns, sqlite_where=where)
+    sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 _job = tables["job"].c
@@ -90,7 +108,7 @@ engine_state = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("last_now", sa.BigInteger, nullable=False),
     sa.Column("clock_offset", sa.BigInteger, nullable=False),
-    sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("time_zone", _TEXT, nullable=False),
     sa.Column("next_key", sa.BigInteger, nullable=False),
 )
 """One row: the clock all nodes share, and the next block of keys."""

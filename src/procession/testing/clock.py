@@ -22,8 +22,7 @@ class Clock:
 
     def __init__(self, url: str) -> None:
         self._storage: Storage = open_storage(url)
-        place = self._storage.place
-        self._peers = Peers(place, listen=False) if place is not None else None
+        self._peers = Peers(self._storage, listen=False)
 
     def __enter__(self) -> Self:
         return self
@@ -32,8 +31,7 @@ class Clock:
         self.close()
 
     def close(self) -> None:
-        if self._peers is not None:
-            self._peers.close()
+        self._peers.close()
         self._storage.close()
 
     def now(self) -> int:
@@ -56,5 +54,4 @@ class Clock:
     def move(self, delta: timedelta) -> None:
         """Jump ahead, and let every live node of the database know."""
         self._storage.move_clock(delta // timedelta(milliseconds=1))
-        if self._peers is not None:
-            self._peers.tell(Hint(all=True))
+        self._peers.tell(Hint(all=True))

@@ -70,8 +70,8 @@ ORDER = b"""<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" id=
 class World:
     """A database that records are put into."""
 
-    def __init__(self) -> None:
-        self.engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
         metadata.create_all(self.engine)
         with self.engine.begin() as connection:
             connection.execute(schema_info.insert().values(id=1, version=VERSION, readable_since=1))
@@ -169,11 +169,15 @@ class World:
         return {place.element_id: place.reason for place in detail.waiting}
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.engine.dispose()
+@pytest.fixture(params=["postgresql", "sqlite"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    if request.param == "sqlite":
+        engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+    else:
+        url: str = request.getfixturevalue("empty_postgresql_url")
+        engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    yield World(engine)
+    engine.dispose()
 
 
 def keys(found: list[Any]) -> list[int]:

@@ -15,7 +15,7 @@ class Deploy(Handler[c.Deploy]):
         for file in command.files:
             for process in file.processes:
                 identity = (command.tenant, process.process_id)
-                want.find(unit.definitions, "process", identity)
+                want.find(unit.definitions, "versions", identity)
                 want.find(unit.starts, "process", identity)
 
     def execute(self, command: c.Deploy, run: Run) -> list[Definition]:
@@ -36,7 +36,7 @@ def _unchanged(command: c.Deploy, file: c.DeployedFile, run: Run) -> list[Defini
 
 
 def _latest(tenant: str, process_id: str, run: Run) -> Definition | None:
-    found = run.unit.definitions.find("process", (tenant, process_id))
+    found = run.unit.definitions.find("versions", (tenant, process_id))
     return max(found, key=lambda definition: definition.version, default=None)
 
 

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from procession.engine import commands as c
 from procession.engine import incidents, lifecycle, variables
 from procession.engine.handling import Handler, Target, handles, want_element
-from procession.engine.incidents import MESSAGE_LIMIT
 from procession.engine.records import (
     ACTIVATED,
     JOB_ACTIVATABLE,
@@ -103,7 +102,7 @@ class Fail(Answer[c.FailJob]):
         job, element = self.claim(command, run)
         job.retries = max(command.retries, 0)
         job.failures += 1
-        job.error_message = command.message[:MESSAGE_LIMIT]
+        job.error_message = incidents.cut(command.message)
         for name, raw in command.variables.items():
             variables.set_local(run, element.key, element.root_key, name, raw)
         if job.retries > 0:
@@ -120,7 +119,7 @@ class Throw(Answer[c.ThrowError]):
     def execute(self, command: c.ThrowError, run: Run) -> None:
         job, element = self.claim(command, run)
         job.error_code = command.code
-        job.error_message = command.message[:MESSAGE_LIMIT]
+        job.error_message = incidents.cut(command.message)
         job.due = None
         if throw_error(run, element, command.code, command.variables):
             end_job(job, JOB_ERROR_THROWN, run)

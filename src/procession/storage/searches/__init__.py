@@ -6,7 +6,7 @@ They run on `Storage.reader()`, see one committed state each, and never wait for
 from procession.storage.searches.detail import instance
 from procession.storage.searches.incidents import incidents
 from procession.storage.searches.instances import count_instances, instances
-from procession.storage.searches.opening import database_file, existing_file, open_reader
+from procession.storage.searches.opening import database_file, full_name, must_exist, open_reader
 from procession.storage.searches.status import status
 from procession.storage.searches.values import (
     DefinitionStatus,
@@ -34,10 +34,11 @@ __all__ = [
     "WaitingAt",
     "count_instances",
     "database_file",
-    "existing_file",
+    "full_name",
     "incidents",
     "instance",
     "instances",
+    "must_exist",
     "open_reader",
     "status",
 ]

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from procession.errors import InvalidInput, SchemaMismatch, StorageError
 from procession.storage.schema import VERSION, schema_info
 from procession.storage.searches.reading import reading
+from procession.storage.urls import is_postgresql, need_driver, shown
 
 _PREFIX = "sqlite:///"
 
@@ -22,13 +23,29 @@ def database_file(url: str) -> Path:
     """
     if not url.startswith(_PREFIX) or url == _PREFIX or ":memory:" in url:
         raise InvalidInput(
-            f"database URL {url!r} is not understood; write sqlite:///orders.db for a file in this folder, "
-            "or sqlite:////var/lib/orders.db for a full path"
+            f"database URL {shown(url)!r} is not understood; write sqlite:///orders.db for a file in this "
+            "folder, sqlite:////var/lib/orders.db for a full path, or postgresql://user:password@host/database"
         )
     return Path(url.removeprefix(_PREFIX)).absolute()
 
 
-def existing_file(url: str) -> Path:
+def must_exist(url: str) -> None:
+    """Refuse a database that is not there (a server is asked when it is connected to).
+
+    Raises:
+        InvalidInput: the URL is not understood.
+        StorageError: there is no such file.
+    """
+    if not is_postgresql(url):
+        _existing_file(url)
+
+
+def full_name(url: str) -> str:
+    """A database URL as it works from any folder, without a password."""
+    return shown(url) if is_postgresql(url) else f"sqlite:///{database_file(url)}"
+
+
+def _existing_file(url: str) -> Path:
     """Like `database_file`, for one that must be there.
 
     Raises:
@@ -51,29 +68,42 @@ def open_reader(url: str) -> sa.Engine:
         SchemaMismatch: the database is none of Procession's, or of a newer one.
         StorageError: it does not exist, or cannot be read.
     """
-    file = existing_file(url)
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(file)),
-        creator=lambda: sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True),
-    )
+    engine, name = _engine(url)
     try:
-        _check_schema(engine, file)
+        _check_schema(engine, name)
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
-def _check_schema(engine: sa.Engine, file: Path) -> None:
+def _engine(url: str) -> tuple[sa.Engine, str]:
+    """A read-only engine, and what to call its database."""
+    if is_postgresql(url):
+        need_driver(url)
+        from procession.storage.postgresql.address import Address
+        from procession.storage.postgresql.reading import make_engine
+
+        address = Address(url)
+        return make_engine(address.for_reading(), address.name), address.name
+    file = _existing_file(url)
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(file)),
+        creator=lambda: sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True),
+    )
+    return engine, str(file)
+
+
+def _check_schema(engine: sa.Engine, name: str) -> None:
     with reading(engine) as connection:
         if not sa.inspect(connection).has_table(schema_info.name):
             raise SchemaMismatch(
-                f"database {file} has no tables of Procession; name another, or deploy to this one first"
+                f"database {name} has no tables of Procession; name another, or deploy to this one first"
             )
         query = sa.select(schema_info.c.version, schema_info.c.readable_since)
         found = connection.execute(query).one()
     if found.readable_since > VERSION:
         raise SchemaMismatch(
-            f"database {file} has schema {found.version}, which needs a Procession that knows schema "
+            f"database {name} has schema {found.version}, which needs a Procession that knows schema "
             f"{found.readable_since}; this one knows {VERSION}: install the newer version"
         )

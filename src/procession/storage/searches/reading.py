@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,7 +12,6 @@ import sqlalchemy as sa
 from procession.engine.records import COMPLETED, TERMINATED
 from procession.storage.schema import engine_state
 from procession.storage.searches.values import InstanceStatus
-from procession.storage.sqlite.faults import translated
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
@@ -27,15 +25,21 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     Raises:
         StorageError: the database cannot be read.
     """
-    try:
-        with engine.connect() as connection:
+    with _translated(engine), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        else:
             connection.exec_driver_sql("BEGIN")
-            yield connection
-    except sa.exc.DBAPIError as error:
-        if not isinstance(error.orig, sqlite3.Error):
-            raise
-        with translated(str(engine.url.database)):
-            raise error.orig from error
+        yield connection
+
+
+def _translated(engine: sa.Engine) -> AbstractContextManager[None]:
+    """Says the driver's errors in our words."""
+    if engine.dialect.name == "postgresql":
+        from procession.storage.postgresql.reading import translated_errors
+    else:
+        from procession.storage.sqlite.faults import translated_errors
+    return translated_errors(engine)
 
 
 def moment(milliseconds: int) -> datetime:
@@ -55,4 +59,9 @@ def now(connection: sa.Connection) -> int:
     """The time of the nodes of this database, in epoch milliseconds."""
     query = sa.select(engine_state.c.last_now, engine_state.c.clock_offset)
     row = connection.execute(query).one()
+    if connection.dialect.name == "postgresql":
+        server = connection.exec_driver_sql(
+            "SELECT floor(extract(epoch FROM clock_timestamp())*1000)::bigint"
+        )
+        return int(server.scalar_one() + row.clock_offset)
     return int(max(time.time_ns() // 1_000_000 + row.clock_offset, row.last_now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from procession.errors import DatabaseReadOnly, StorageError
-from procession.storage.port import Clock, Storage, Transaction
+from procession.storage.port import Clock, Storage, Transaction, Wire
 from procession.storage.sqlite.faults import is_busy, translated
 from procession.storage.sqlite.locks import WriterLocks, wait_until
 from procession.storage.sqlite.remembered import Remembered
 from procession.storage.sqlite.transaction import SQLiteTransaction
+from procession.storage.sqlite.wire import DatagramWire
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for its turn before it gives up."""
@@ -37,7 +38,7 @@ class SQLiteStorage(Storage):
     """A database file. One writing connection, used by one thread at a time."""
 
     def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        self.path = self.place = path
+        self.path = path
         self.name = f"sqlite:///{path}"
         self._data_version = 0
         self._remembered = Remembered()
@@ -55,7 +56,11 @@ class SQLiteStorage(Storage):
             self._locks.acquire(self._deadline())
             try:
                 self._connect()
-                migrate(self.writer_url(), str(self.path))
+                engine = sa.create_engine(self.writer_url())
+                try:
+                    migrate(engine, str(self.path))
+                finally:
+                    engine.dispose()
                 self._check_writable()
             finally:
                 self._locks.release()
@@ -86,7 +91,8 @@ class SQLiteStorage(Storage):
         return time.monotonic() + self._busy_seconds
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, ahead: Collection[int] = (), *, hurry: bool = False) -> Iterator[Transaction]:
+        """See the port. One writer at a time: nothing is ever contended."""
         with translated(str(self.path)), self._turn() as connection:
             self._forget_if_changed(connection)
             yield SQLiteTransaction(connection, self._read_clock(connection), self._remembered)
@@ -153,10 +159,16 @@ class SQLiteStorage(Storage):
         self._data_version = version
         return changed
 
+    def wire(self, *, listen: bool) -> Wire:
+        return DatagramWire(self.path, listen=listen)
+
     def reader(self) -> sa.Engine:
         if self._reader is None:
             self._reader = sa.create_engine(self.writer_url())
         return self._reader
+
+    def leave(self) -> None:
+        """Nothing is waited for without a limit."""
 
     def close(self) -> None:
         if self._reader is not None:

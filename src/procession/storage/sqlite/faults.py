@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import sqlalchemy as sa
+
 from procession.errors import (
     DatabaseBusy,
     DatabaseCorrupt,
@@ -56,3 +58,15 @@ def translated(name: str) -> Iterator[None]:
             raise
         kind, advice = known
         raise kind(f"database {name}: {advice} (SQLite says: {error})") from error
+
+
+@contextmanager
+def translated_errors(engine: sa.Engine) -> Iterator[None]:
+    """As `translated`, for what comes through SQLAlchemy."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if not isinstance(error.orig, sqlite3.Error):
+            raise
+        with translated(str(engine.url.database)):
+            raise error.orig from error

@@ -17,8 +17,7 @@ import msgspec
 
 from procession.engine import Known
 from procession.engine.tables import TABLES
-
-Row = tuple[Any, ...]
+from procession.storage.rows import Row
 
 MAX_KEYS = 200_000
 """Instances, elements, jobs and so on; about half a kilobyte each."""

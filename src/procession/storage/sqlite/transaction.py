@@ -14,19 +14,13 @@ from procession.engine import Reads, Table, Target, Unit
 from procession.engine.records import CommandRow, Definition, ElementInstance, Job
 from procession.engine.tables import TABLES
 from procession.storage.port import Clock, Transaction
+from procession.storage.rows import KEY_OF_ROW, Row
 from procession.storage.sqlite.remembered import Remembered, Written
-from procession.storage.statements import BLOCKS, STATEMENTS
+from procession.storage.sqlite.statements import BLOCKS, STATEMENTS
 
 _json = msgspec.json.Encoder().encode
 _rows = msgspec.json.Decoder(list[tuple]).decode  # type: ignore[type-arg] # of anything
 _ARRAYS = msgspec.structs.astuple
-
-Row = tuple[Any, ...]
-
-
-def _row_key(name: str) -> Callable[[Row], Any]:
-    width = len(TABLES[name].key)
-    return itemgetter(0) if width == 1 else itemgetter(slice(width))
 
 
 def _columns(name: str, fields: Iterable[str]) -> Callable[[Row], Row]:
@@ -43,7 +37,6 @@ def _picker(places: Sequence[int]) -> Callable[[Row], Row]:
 
 _SCOPE = ElementInstance.__struct_fields__.index("scope_key")
 _INSTANCE = ElementInstance.__struct_fields__.index("instance_key")
-_ROW_KEYS = {name: _row_key(name) for name in TABLES}
 _CHANGING = {name: _columns(name, spec.changes) for name, spec in TABLES.items()}
 _CHANGING_AND_KEY = {name: _columns(name, (*spec.changes, *spec.key)) for name, spec in TABLES.items()}
 _OWN = {name: _picker(STATEMENTS[name].insert.own) for name in TABLES}
@@ -64,12 +57,16 @@ class SQLiteTransaction(Transaction):
     """See the port. Made by `SQLiteStorage.transaction`."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock, remembered: Remembered) -> None:
-        self.clock = clock
+        self._clock = clock
         self._connection = connection
         self._remembered = remembered
         self._written: list[Written] = []
         self._execute = connection.execute
         self._changes_before = connection.total_changes
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
 
     def unit(self) -> Unit:
         return Unit(self._remembered)
@@ -92,7 +89,7 @@ class SQLiteTransaction(Transaction):
         statement = STATEMENTS[name].by_key
         loaded = table.loaded
         loaded.update(dict.fromkeys(keys))
-        key_of = _ROW_KEYS[name]
+        key_of = KEY_OF_ROW[name]
         rows = list(self._rows(name, statement, list(keys)))
         loaded.update(zip(map(key_of, rows), rows, strict=True))
         if name == "element_instance":
@@ -137,7 +134,7 @@ class SQLiteTransaction(Transaction):
         fields = TABLES[name].record.__struct_fields__
         places = [fields.index(field) for field in view.spec.fields]
         found: dict[Any, list[Any]] = {value: [] for value in values}
-        key_of = _ROW_KEYS[name]
+        key_of = KEY_OF_ROW[name]
         rows = list(self._rows(name, STATEMENTS[name].by_index[index], values))
         for row in rows:
             key = key_of(row)
