@@ -41,7 +41,7 @@ MAX_ROUNDS = 2000
 takes at most a thousand transitions."""
 
 
-class Entry(msgspec.Struct, eq=False):
+class Entry(msgspec.Struct, eq=False, gc=False):
     """A command in a batch, and what became of it."""
 
     command: c.Command

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -24,6 +25,8 @@ class Inbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.context = contextvars.Context()
+        """Callbacks run in this one: the loop need not copy one for each."""
         self._items: deque[tuple[Callable[[Any], object], Any]] = deque()
         self._awake = False
 
@@ -40,7 +43,7 @@ class Inbox:
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call something on the loop, ahead of what waits; a loop that is gone has nobody who waits."""
         with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(function, *arguments)
+            self.loop.call_soon_threadsafe(function, *arguments, context=self.context)
 
     def _wake(self) -> None:
         if not self._awake:
@@ -57,7 +60,7 @@ class Inbox:
             self._awake = False
             if items and not self._awake:  # a post since then may have woken us already
                 self._awake = True
-                self.loop.call_soon(self._deliver)
+                self.loop.call_soon(self._deliver, context=self.context)
 
 
 def _settle(settled: Settled) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,10 +13,10 @@ from procession.broker.forks import forks
 from procession.broker.inbox import Inbox
 from procession.broker.jobs import JobStream
 from procession.broker.keys import KeySource
-from procession.broker.replies import Submission, Watch
+from procession.broker.replies import Refused, Submission, Watch
 from procession.broker.wakeup import Hint
 from procession.engine import commands as c
-from procession.errors import NotReady, ProcessionError, ResourceExhausted
+from procession.errors import NotReady, ResourceExhausted
 
 QUEUE_LIMIT = 20_000
 """Submissions in waiting beyond which new work is refused; answers to jobs never are."""
@@ -76,11 +75,12 @@ class Intake:
         self,
         command: c.Command,
         inbox: Inbox,
-        refused: Callable[[ProcessionError], object],
+        refused: Refused | None = None,
         *,
+        about: Any = None,
         frees: JobStream | None = None,
     ) -> None:
-        """Queue a command nobody waits for; `refused` hears of it only if it fails.
+        """Queue a command nobody waits for; `refused` hears of it, with `about`, only if it fails.
 
         `frees` is the stream whose job this answers: it can take another one.
 
@@ -89,7 +89,7 @@ class Intake:
         """
         self._check()
         c.check(command)
-        self._queue.append(Submission(command, None, inbox, 0, refused, frees))
+        self._queue.append(Submission(command, None, inbox, 0, refused, about, frees))
         self._wake_if_asleep()
 
     def set_key_aside(self) -> int:

@@ -13,21 +13,26 @@ from procession.broker.jobs import JobStream
 from procession.engine import commands as c
 from procession.errors import ProcessionError
 
+Refused = Callable[[Any, c.Command, ProcessionError], object]
+"""Is told what the command was about, the command, and why it failed."""
 
-class Submission(msgspec.Struct, eq=False):
+
+class Submission(msgspec.Struct, eq=False, gc=False):
     """A command that was asked for."""
 
     command: c.Command
     future: asyncio.Future[Any] | None
     inbox: Inbox
     size: int
-    refused: Callable[[ProcessionError], object] | None = None
+    refused: Refused | None = None
     """Called on the inbox's loop when there is no future and the command fails."""
+    about: Any = None
+    """What `refused` needs to know."""
     frees: JobStream | None = None
     """The answer to a job: its stream can take another one."""
 
 
-class Watch(msgspec.Struct, eq=False):
+class Watch(msgspec.Struct, eq=False, gc=False):
     """Somebody waits for an instance to end."""
 
     key: int
@@ -45,7 +50,7 @@ class Replies:
         if submission.future is not None:
             self._add(submission.inbox, submission.future, reply, error)
         elif error is not None and submission.refused is not None:
-            submission.inbox.call(submission.refused, error)
+            submission.inbox.call(submission.refused, submission.about, submission.command, error)
 
     def ended(self, watch: Watch, result: dict[str, str] | ProcessionError) -> None:
         error = result if isinstance(result, ProcessionError) else None

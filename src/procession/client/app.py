@@ -221,9 +221,9 @@ class Procession:
         if self._running is not None:
             self._node.nudge(Hint(all=True))
 
-    async def _send(self, command: c.Command, size: int = 0) -> Any:
+    def _send(self, command: c.Command, size: int = 0) -> asyncio.Future[Any]:
         node, inbox = self._runtime()
-        return await node.submit(command, inbox, size)
+        return node.submit(command, inbox, size)
 
     # --- commands -------------------------------------------------------------------------------
 

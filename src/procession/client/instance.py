@@ -20,6 +20,8 @@ START_SECONDS = 0.02
 class Instance:
     """A process instance: its key, and its result when it has one."""
 
+    __slots__ = ("_app", "_command_key", "created", "key", "process_id", "version")
+
     def __init__(
         self,
         app: Procession,
@@ -52,11 +54,16 @@ class Instance:
             NotFound: there is no such instance (any more).
             NotReady: the app was left meanwhile.
         """
-        deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout.total_seconds()
+        node, inbox = self._app._runtime()
+        deadline = None if timeout is None else inbox.loop.time() + timeout.total_seconds()
         while True:
             starting = self._command_key is not None and await is_waiting(self._app, self._command_key)
+            watched, expiry = node.watch(self.key, inbox), None
+            if deadline is not None:
+                # A timer on the future itself: a block with a time limit costs a dozen times as much.
+                expiry = inbox.loop.call_at(deadline, _expire, watched, context=inbox.context)
             try:
-                return decode_variables(await self._ended(deadline))
+                return decode_variables(await watched)
             except NotFound:
                 if not starting:  # else the row on the caller's connection has yet to be carried out
                     raise
@@ -64,20 +71,10 @@ class Instance:
                 raise DeadlineExceeded(
                     f"process instance {self.key} has not ended within {timeout}; it goes on", key=self.key
                 ) from None
+            finally:
+                if expiry is not None:
+                    expiry.cancel()
             await asyncio.sleep(START_SECONDS)
-
-    async def _ended(self, deadline: float | None) -> dict[str, str]:
-        """The result as JSON texts; `TimeoutError` past the deadline (of the loop's clock)."""
-        node, inbox = self._app._runtime()
-        watched = node.watch(self.key, inbox)
-        if deadline is None:
-            return await watched
-        # A timer on the future itself: a block with a time limit costs a dozen times as much.
-        expiry = inbox.loop.call_at(deadline, _expire, watched)
-        try:
-            return await watched
-        finally:
-            expiry.cancel()
 
 
 def _expire(watched: asyncio.Future[dict[str, str]]) -> None:

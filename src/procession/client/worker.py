@@ -79,6 +79,8 @@ class Worker:
         self._seconds_each = SHORT_SECONDS
         self._stream = JobStream(task.type, name, self._timeout, task.signature.fetch, self._deliver)
         self._ticker: asyncio.TimerHandle | None = None
+        self._on_refused = self._refused
+        """Made once: each job's answer names it."""
 
     def open(self) -> None:
         self._node.open_stream(self._stream)
@@ -215,12 +217,7 @@ class Worker:
 
     def _answer(self, activated: ActivatedJob, answer: c.Command, frees: JobStream | None = None) -> None:
         try:
-            self._node.tell(
-                answer,
-                self._inbox,
-                lambda error: self._refused(activated, answer, error),
-                frees=frees,
-            )
+            self._node.tell(answer, self._inbox, self._on_refused, about=activated, frees=frees)
         except InvalidInput as error:
             self._answer(
                 activated, c.FailJob(activated.key, 0, message=str(error), lease=activated.lease), frees
@@ -242,7 +239,7 @@ class Worker:
 
     def _release(self, activated: ActivatedJob) -> None:
         command = c.ReleaseJob(activated.key, activated.lease)
-        self._node.tell(command, self._inbox, lambda _: None)
+        self._node.tell(command, self._inbox)
 
     # --- leases are kept alive ------------------------------------------------------------------
 
@@ -261,9 +258,9 @@ class Worker:
     def _renew(self, running: Running) -> None:
         activated = running.activated
         command = c.UpdateJob(activated.key, timeout=self._timeout, lease=activated.lease)
-        self._node.tell(command, self._inbox, lambda error: self._lost(running, error))
+        self._node.tell(command, self._inbox, self._lost, about=running)
 
-    def _lost(self, running: Running, error: ProcessionError) -> None:
+    def _lost(self, running: Running, renewal: c.Command, error: ProcessionError) -> None:
         if not running.needs_lease or running.activated.key not in self._running:
             return
         if isinstance(error, WrongState | NotFound):
