@@ -24,11 +24,13 @@ R = TypeVar("R", bound=r.Record)
 class Known:
     """What storage remembers between transactions: rows a unit of work need not load."""
 
-    __slots__ = ("lookups", "owners", "tables")
+    __slots__ = ("lookups", "owners", "rows", "tables")
 
     def __init__(self) -> None:
-        self.owners: dict[int, dict[str, dict[Key, Row]]] = {}
-        """By every key that belongs to a root: all of its rows, by table and key."""
+        self.owners: dict[int, dict[Key, str]] = {}
+        """By every key that belongs to a root: the keys of all its rows, with the table of each."""
+        self.rows: dict[str, dict[Key, Row]] = {}
+        """The rows of these roots, by table and key."""
         self.tables: dict[str, dict[Key, Row | None]] = {}
         """Rows (None: there is none) of tables that are kept as they were loaded."""
         self.lookups: dict[tuple[str, str], dict[Key, list[Key]]] = {}
@@ -36,6 +38,7 @@ class Known:
 
 
 _astuple = msgspec.structs.astuple
+_NO_ROWS: dict[Key, Row] = {}
 _UNKNOWN: Row = ()
 """Stands for a row that was not loaded; real rows have fields."""
 
@@ -124,6 +127,7 @@ class Table(Generic[R]):
         "name",
         "owners",
         "record",
+        "remembered",
         "removed",
     )
 
@@ -133,6 +137,7 @@ class Table(Generic[R]):
         self.key_of = _KEY_OF[name]
         self.fresh = fresh
         self.owners = known.owners
+        self.remembered = known.rows.get(name, _NO_ROWS)
         self.loaded: dict[Key, Row | None] = known.tables.get(name, {})
         self.live: dict[Key, R] = {}
         self.added: dict[Key, R] = {}
@@ -151,13 +156,14 @@ class Table(Generic[R]):
             return record
         row = self.loaded.get(key, _UNKNOWN)
         if row is _UNKNOWN:
-            owner = key if key.__class__ is int else key[0]
-            if owner in self.fresh:
-                return None
-            rows = self.owners.get(owner)
-            if rows is None:
-                raise Missed(self.name, None, key)
-            row = self.loaded[key] = rows[self.name].get(key) if self.name in rows else None
+            row = self.remembered.get(key)
+            if row is None:
+                owner = key if key.__class__ is int else key[0]
+                if owner in self.fresh:
+                    return None
+                if owner not in self.owners:
+                    raise Missed(self.name, None, key)
+            self.loaded[key] = row
         if row is None or key in self.removed:
             return None
         record = self.live[key] = self.record(*row)
@@ -202,12 +208,12 @@ class Table(Generic[R]):
 
     def _recall(self, view: IndexView, value: Key) -> list[Key] | None:
         """The answer to a look-up from the remembered rows, if they have it."""
-        rows = self.owners.get(value) if view.inside_root else None
-        if rows is None:
+        members = self.owners.get(value) if view.inside_root else None
+        if members is None:
             return None
         (field,) = view.spec.fields
-        place = self.record.__struct_fields__.index(field)
-        keys = sorted(key for key, row in rows.get(self.name, {}).items() if row[place] == value)
+        place, name, rows = self.record.__struct_fields__.index(field), self.name, self.remembered
+        keys = sorted([key for key, table in members.items() if table == name and rows[key][place] == value])
         view.loaded[value] = keys
         return keys
 

@@ -9,7 +9,6 @@ matters to anybody: forgetting it costs a read.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,6 +67,7 @@ class Remembered(Known):
 
     def __init__(self) -> None:
         super().__init__()
+        self.rows = {name: {} for name in (*_WITH_KEYS, *_OF_SCOPES)}
         self._roots: dict[int, int] = {}
         """Bytes of values by root, oldest root first."""
         self._bytes = 0
@@ -75,6 +75,8 @@ class Remembered(Known):
 
     def clear(self) -> None:
         self.owners.clear()
+        for rows in self.rows.values():
+            rows.clear()
         self._roots.clear()
         self._bytes = 0
         self._forget_definitions()
@@ -94,14 +96,14 @@ class Remembered(Known):
                 self._take(name, one.added, ended)
                 self._take(name, one.updated, ended)
                 for key in one.removed:
-                    self.owners.pop(key, {}).get(name, {}).pop(key, None)
+                    self._remove(name, key, self.owners.pop(key, None))
             elif name == "definition":
                 self._forget_definitions()
             elif name in _OF_SCOPES:
                 self._take_values(name, one.added)
                 self._take_values(name, one.updated)
                 for key in one.removed:
-                    self.owners.get(key[0], {}).get(name, {}).pop(key, None)
+                    self._remove(name, key, self.owners.get(key[0]))
         for root_key in ended:
             self._forget(root_key)
         if len(self.lookups["definition", "process"]) > MAX_PROCESSES:
@@ -113,33 +115,38 @@ class Remembered(Known):
         root = _WITH_KEYS["process_instance"].root
         for row in rows:
             if row[0] == row[root]:
-                self.owners[row[0]] = defaultdict(dict)
+                self.owners[row[0]] = {}
                 self._roots[row[0]] = 0
 
     def _take(self, name: str, rows: Iterable[Row], ended: list[int]) -> None:
-        owners, layout = self.owners, _WITH_KEYS[name]
+        owners, known, layout = self.owners, self.rows[name], _WITH_KEYS[name]
         place, ended_at = layout.root, layout.ended
         for row in rows:
             key = row[0]
             if ended_at is None or row[ended_at] is None:
-                root = owners.get(row[place])
-                if root is not None:
-                    owners[key] = root
-                    root[name][key] = row
+                members = owners.get(row[place])
+                if members is not None:
+                    owners[key] = members
+                    members[key] = name
+                    known[key] = row
             elif key == row[place]:
                 ended.append(key)
             else:
-                root = owners.pop(key, None)
-                if root is not None:
-                    del root[name][key]
+                self._remove(name, key, owners.pop(key, None))
+
+    def _remove(self, name: str, key: Any, members: dict[Any, str] | None) -> None:
+        if members is not None and members.pop(key, None) is not None:
+            del self.rows[name][key]
 
     def _take_values(self, name: str, rows: Iterable[Row]) -> None:
         layout, value = _OF_SCOPES[name], _VALUES.get(name)
-        place, width = layout.root, layout.width
+        place, width, known = layout.root, layout.width, self.rows[name]
         for row in rows:
-            root = self.owners.get(row[place])
-            if root is not None:
-                root[name][row[:width]] = row
+            members = self.owners.get(row[place])
+            if members is not None:
+                key = row[:width]
+                members[key] = name
+                known[key] = row
                 if value is not None:
                     # A value that replaces another counts too: who changes much is forgotten sooner.
                     self._roots[row[place]] += len(row[value])
@@ -151,7 +158,7 @@ class Remembered(Known):
         if size is None:
             return
         self._bytes -= size
-        for name, rows in self.owners.pop(root_key).items():
-            if name in _WITH_KEYS:
-                for key in rows:
-                    self.owners.pop(key, None)
+        owners, rows = self.owners, self.rows
+        for key, name in owners.pop(root_key).items():
+            del rows[name][key]
+            owners.pop(key, None)
