@@ -167,3 +167,23 @@ def test_a_deployment_is_seen_at_once(storage: SQLiteStorage, other: SQLiteStora
     assert versions() == [1, 2]
     deploy(other, 3, 3)
     assert versions() == [1, 2, 3]
+
+
+def test_definitions_stay_known_while_they_are_used(storage: SQLiteStorage) -> None:
+    definition = Definition(1, 1, "t", "p", 1, None, None, "p.bpmn", "c", 5)
+    change(storage, lambda unit: unit.definitions.add(definition))
+
+    def use(unit: Unit) -> None:
+        unit.timers.add(Timer(50, 7, 7, 7, "wait", 50))
+        assert unit.definitions.get(1) == definition
+
+    with storage.transaction() as transaction:
+        unit = transaction.unit()
+        want = Reads(unit, lambda _: None)
+        want.get(unit.definitions, 1)
+        transaction.load(want)
+        use(unit)
+        transaction.write(unit)
+        transaction.commit()
+    with storage.transaction() as transaction:
+        assert transaction.unit().definitions.get(1) == definition

@@ -213,7 +213,8 @@ class SQLiteTransaction(Transaction):
             added = list(map(_ARRAYS, changes.added))
             if added:
                 self._insert(name, added)
-            self._written.append(Written(name, added, changes.updated_rows, changes.removed))
+            if added or changes.updated_rows or changes.removed:
+                self._written.append(Written(name, added, changes.updated_rows, changes.removed))
 
     def _delete(self, name: str, keys: list[Any]) -> None:
         rows = keys if isinstance(keys[0], tuple) else [(key,) for key in keys]
