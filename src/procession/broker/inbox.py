@@ -16,7 +16,7 @@ from typing import Any
 
 Settled = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
-SLICE = 16
+SLICE = 8
 """Deliveries in one turn of the loop."""
 
 
