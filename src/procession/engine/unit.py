@@ -126,6 +126,7 @@ class Table(Generic[R]):
         "loaded",
         "name",
         "owners",
+        "read",
         "record",
         "remembered",
         "removed",
@@ -140,6 +141,8 @@ class Table(Generic[R]):
         self.remembered = known.rows.get(name, _NO_ROWS)
         self.loaded: dict[Key, Row | None] = known.tables.get(name, {})
         self.live: dict[Key, R] = {}
+        """All records at hand: those made from rows, and those that are new."""
+        self.read: dict[Key, R] = {}
         self.added: dict[Key, R] = {}
         self.removed: set[Key] = set()
         self.indexes = _Indexes(name, known)
@@ -166,7 +169,7 @@ class Table(Generic[R]):
             self.loaded[key] = row
         if row is None or key in self.removed:
             return None
-        record = self.live[key] = self.record(*row)
+        record = self.live[key] = self.read[key] = self.record(*row)
         return record
 
     @property
@@ -243,12 +246,14 @@ class Table(Generic[R]):
     def remove(self, record: R) -> None:
         key = self.key_of(record)
         self.live.pop(key, None)
+        self.read.pop(key, None)
         if self.added.pop(key, None) is None or self.loaded.get(key) is not None:
             self.removed.add(key)
 
     def reset(self) -> None:
         """Forget what was done, keep what was loaded."""
         self.live.clear()
+        self.read.clear()
         self.added.clear()
         self.removed.clear()
         for view in self.asked:
@@ -259,18 +264,18 @@ class Table(Generic[R]):
     def changes(self) -> Changes[R]:
         """What storage must write."""
         added, loaded = self.added, self.loaded
-        inserts: list[R] = []
+        inserts, compared = list(added.values()), self.read
+        if not added.keys().isdisjoint(loaded):  # some were removed before, or looked for in vain
+            again = {key: record for key, record in added.items() if loaded.get(key) is not None}
+            inserts = [record for key, record in added.items() if key not in again]
+            compared = {**compared, **again}
         updates: list[R] = []
         rows: list[Row] = []
-        for key, record in self.live.items():
-            before = loaded.get(key)
-            if before is not None:
-                row = _astuple(record)
-                if row != before:
-                    updates.append(record)
-                    rows.append(row)
-            elif key in added:
-                inserts.append(record)
+        for key, record in compared.items():
+            row = _astuple(record)
+            if row != loaded[key]:
+                updates.append(record)
+                rows.append(row)
         return Changes(inserts, updates, rows, [key for key in self.removed if loaded.get(key) is not None])
 
 
