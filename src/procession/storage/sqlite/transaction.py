@@ -251,7 +251,11 @@ class SQLiteTransaction(Transaction):
             self._execute("ROLLBACK")
             return
         self._execute("UPDATE engine_state SET last_now=?", (self.clock.now,))
-        self._execute("COMMIT")
+        try:
+            self._execute("COMMIT")
+        except sqlite3.Error:
+            self._remembered.clear()  # a disk that fails may have kept more than it says
+            raise
         self._remembered.keep(self._written)
 
 
