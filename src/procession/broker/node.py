@@ -49,7 +49,7 @@ class Node(Intake):
         self._board = JobBoard()
         self._agenda = Agenda(serve=serve)
         self._waiting: dict[int, list[Watch]] = {}
-        self._pace = Pace()
+        self._pace = Pace(storage.turn_seconds)
         self._paused_until = 0.0
         self._later: list[tuple[float, Submission]] = []
         """What has to wait for other nodes, and until when; the next one first."""
