@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
 
-.PHONY: help run test check format chaos bench profile lock clean
+.PHONY: help run test check format chaos bench bench-pg profile lock clean
 
 help:
 	@echo "make run      deploy the order process, run 1,000 orders through it, show what came out"
@@ -15,6 +15,7 @@ help:
 	@echo "make format   rewrite the sources in the project's format"
 	@echo "make chaos    the long kill test"
 	@echo "make bench    Procession beside its peers, with ratios"
+	@echo "make bench-pg the same on PostgreSQL, with several nodes and a million old instances"
 	@echo "make profile  where a node's time goes"
 	@echo "make lock     pin the dependencies anew"
 
@@ -58,6 +59,9 @@ chaos: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-pg: $(VENV)/.bench
+	$(BIN)/python -m benchmarks --suite postgresql $(ARGS)
 
 profile: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.profile_node $(ARGS)

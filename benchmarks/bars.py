@@ -1,8 +1,8 @@
-"""What Procession has to reach. A missed bar is reported; it does not fail the run."""
+"""What a bar is. A missed bar is reported; it does not fail the run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.measure import median
@@ -38,18 +38,6 @@ def ratio(name: str, *, to: str, system: str = "procession", of: str | None = No
         return [value / base for value, base in pairs]
 
     return read
-
-
-BARS: Sequence[Bar] = (
-    Bar("one task, to SpiffWorkflow in memory", "x", ratio("one_task_per_s", to="spiff"), 3, at_least=True),
-    Bar("ten tasks, to SpiffWorkflow in memory", "x", ratio("ten_tasks_per_s", to="spiff"), 2, at_least=True),
-    Bar("one instance alone, p50", "ms", metric("procession", "alone_p50_ms"), 2, at_least=False),
-    Bar("event loop held, p99", "ms", metric("loop-lag", "hold_p99_ms"), 5, at_least=False),
-    Bar("second process waits, p99", "ms", metric("second-process", "wait_p99_ms"), 50, at_least=False),
-    Bar("memory growth", "MiB", metric("growth", "memory_growth_mb"), 10, at_least=False),
-    Bar("speed beside finished ones", "x", metric("growth", "beside_finished_ratio"), 0.9, at_least=True),
-    Bar("speed beside waiting ones", "x", metric("growth", "beside_waiting_ratio"), 0.9, at_least=True),
-)
 
 
 def judge(bar: Bar, rounds: Rounds) -> tuple[float, bool] | None:

@@ -21,12 +21,18 @@ def plain_process(process_id: str, tasks: int) -> str:
 
 
 def waiting_process(process_id: str) -> str:
-    """A process that waits for a message nobody sends."""
+    """A process that waits for the message `never` with its order's id."""
     message = (
         '<message id="Message" name="never"><extensionElements>'
         '<zeebe:subscription correlationKey="=order_id"/></extensionElements></message>'
     )
     return _process(process_id, [("receiveTask", "")], attributes=' messageRef="Message"', extra=message)
+
+
+def timer_process(process_id: str) -> str:
+    """A process that waits for an hour."""
+    hour = "<timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition>"
+    return _process(process_id, [("intermediateCatchEvent", hour)])
 
 
 def _process(process_id: str, tasks: list[tuple[str, str]], attributes: str = "", extra: str = "") -> str:

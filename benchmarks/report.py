@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from benchmarks.bars import BARS, judge, metric, ratio
+from benchmarks.bars import judge, metric, ratio
 from benchmarks.measure import median
+from benchmarks.suites import Suite
 from benchmarks.systems import Rounds
 
 THROUGHPUTS = {
@@ -15,28 +16,26 @@ THROUGHPUTS = {
     "ten_tasks_sync_per_s": "ten tasks, sync handlers",
 }
 """Metric to its label; a `_sync` one is compared with the peer's metric without it."""
-YARDSTICK = "spiff"
 
 
-def throughput_table(rounds: Rounds) -> Table:
-    """Instances per second of each system, and how that compares with SpiffWorkflow in memory."""
+def throughput_table(suite: Suite, rounds: Rounds) -> Table:
+    """Instances per second of each system, and how that compares with the suite's yardstick."""
     table = Table(title="Instances per second", title_justify="left")
     for heading in ("process", "system"):
         table.add_column(heading)
-    for heading in ("median", "lowest", "highest", "to spiff (range)"):
+    for heading in ("median", "lowest", "highest", f"to {suite.yardstick} (range)"):
         table.add_column(heading, justify="right")
     for name, label in THROUGHPUTS.items():
         for system in rounds:
             if name in rounds[system][0]:
-                table.add_row(
-                    label, system, *_spread(metric(system, name)(rounds)), _ratio(rounds, system, name)
-                )
+                compared = _ratio(rounds, system, name, suite.yardstick)
+                table.add_row(label, system, *_spread(metric(system, name)(rounds)), compared)
         table.add_section()
     return table
 
 
-def _ratio(rounds: Rounds, system: str, name: str) -> str:
-    values = ratio(name, to=YARDSTICK, system=system, of=name.replace("_sync", ""))(rounds)
+def _ratio(rounds: Rounds, system: str, name: str, yardstick: str) -> str:
+    values = ratio(name, to=yardstick, system=system, of=name.replace("_sync", ""))(rounds)
     if not values:
         return "-"
     return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
@@ -64,13 +63,13 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
-def bar_table(rounds: Rounds) -> Table:
+def bar_table(suite: Suite, rounds: Rounds) -> Table:
     """Each bar: reached, missed, or not measured in this run."""
     table = Table(title="Bars", title_justify="left")
     table.add_column("bar")
     for heading in ("median", "limit", ""):
         table.add_column(heading, justify="right")
-    for bar in BARS:
+    for bar in suite.bars:
         limit = f"{'>=' if bar.at_least else '<='} {bar.limit:g} {bar.unit}"
         judged = judge(bar, rounds)
         if judged is None:

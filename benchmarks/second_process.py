@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.databases import database_url
 from benchmarks.measure import START_VARIABLES, Figures, Scale, flood, latencies, percentile
-from benchmarks.procession_load import IN_FLIGHT, ONE_TASK, database_url, make_app, runner
+from benchmarks.procession_load import IN_FLIGHT, ONE_TASK, make_app, runner
 from procession import Procession
 
 COMMANDS = 500

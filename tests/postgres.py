@@ -89,13 +89,11 @@ class Server:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            **self._as_owner(),
+            user=self._owner and self._owner.pw_uid,
+            group=self._owner and self._owner.pw_gid,
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stdout}{done.stderr}")
-
-    def _as_owner(self) -> dict[str, object]:
-        return {} if self._owner is None else {"user": self._owner.pw_uid, "group": self._owner.pw_gid}
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -105,7 +103,8 @@ class Server:
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
-                **self._as_owner(),
+                user=self._owner and self._owner.pw_uid,
+                group=self._owner and self._owner.pw_gid,
             )
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -130,11 +129,11 @@ class Server:
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
 
     def execute(
-        self, statement: sql.Composable | str, database: str = "postgres"
+        self, statement: sql.SQL | sql.Composed | str, database: str = "postgres"
     ) -> list[tuple[object, ...]]:
         """Run a statement outside of any transaction; answers its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            cursor = connection.execute(sql.SQL(statement) if isinstance(statement, str) else statement)
             return cursor.fetchall() if cursor.description else []
 
     def make_template(self) -> None:

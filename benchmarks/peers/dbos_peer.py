@@ -1,8 +1,9 @@
-"""DBOS on SQLite: durable functions with one and with ten steps.
+"""DBOS: durable functions with one and with ten steps.
 
-Two cases: `default` is the database as DBOS creates it (a rollback journal), `wal` is the same with
-the journal mode Procession uses. Both commit with synchronous=FULL, SQLite's own default. Steps and
-workflows are async, which was faster here than its threads.
+Three cases: `default` is SQLite as DBOS creates it (a rollback journal), `wal` is the same with the
+journal mode Procession uses (both commit with synchronous=FULL, SQLite's own default), `server` is
+PostgreSQL with psycopg, on the run's server. Steps and workflows are async, which was faster here
+than its threads.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig
 
+from benchmarks.databases import create_database, database_url
 from benchmarks.measure import (
     START_VARIABLES,
     TASK_RESULT,
@@ -34,12 +36,13 @@ WARM_UP = 5
 
 def measure(scale: Scale, folder: Path, case: str) -> Figures:
     """Workflows per second with many in flight, and the median of one alone, start to result."""
-    path = folder / "dbos.db"
+    url = database_url(folder, "dbos")
+    create_database(url)
     if case == "wal":
-        _make_wal(path)
+        _make_wal(folder / "dbos.db")
     config = DBOSConfig(
         name="bench",
-        system_database_url=f"sqlite:///{path}",
+        system_database_url=url,
         log_level="ERROR",
         enable_otlp=False,
     )

@@ -49,7 +49,7 @@ class Node(Intake):
         self._board = JobBoard()
         self._agenda = Agenda(serve=serve)
         self._waiting: dict[int, list[Watch]] = {}
-        self._pace = Pace()
+        self._pace = Pace(storage.turn_seconds)
         self._paused_until = 0.0
         self._later: list[tuple[float, Submission]] = []
         """What has to wait for other nodes, and until when; the next one first."""
@@ -276,8 +276,8 @@ class Node(Intake):
                 # Into the caller's list: if the batch cannot be written, these are narrowed down too.
                 work.extend(self._agenda.take(transaction))
             batch = Batch(transaction, self._graphs, self._keys, work, watched, self._waiting)
-            self._agenda.set_clock(transaction.clock.now)  # comes with the locks
             batch.run(self._board)
+            self._agenda.set_clock(transaction.clock.now)  # it came with what was read
             self._agenda.look_ahead(transaction, batch, took=any(one.submission is None for one in work))
             self._pace.end(len(work))
             transaction.commit()

@@ -1,11 +1,9 @@
-"""How many commands a batch takes: as many as leave other processes their turn in time."""
+"""How many commands a batch takes: as many as leave others their turn in time."""
 
 from __future__ import annotations
 
 import time
 
-TURN_SECONDS = 0.008
-"""A batch should work about so long before its commit."""
 MOST = 256
 LEAST = 8
 _WEIGHT = 0.2
@@ -15,9 +13,11 @@ _WEIGHT = 0.2
 class Pace:
     """Learns from each batch what a command costs. Used by the node's thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn_seconds: float) -> None:
+        """A batch should work about `turn_seconds` before its commit."""
         self.limit = 64
-        self._seconds_each = TURN_SECONDS / self.limit
+        self._turn_seconds = turn_seconds
+        self._seconds_each = turn_seconds / self.limit
         self._began = 0.0
 
     def begin(self) -> None:
@@ -30,4 +30,4 @@ class Pace:
             return  # what a batch costs whatever it holds would be taken for the price of its commands
         seconds_each = (time.perf_counter() - self._began) / commands
         self._seconds_each += _WEIGHT * (seconds_each - self._seconds_each)
-        self.limit = max(LEAST, min(MOST, int(TURN_SECONDS / self._seconds_each)))
+        self.limit = max(LEAST, min(MOST, int(self._turn_seconds / self._seconds_each)))

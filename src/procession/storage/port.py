@@ -163,6 +163,9 @@ class Storage(ABC):
 
     name: str
     """What to call it in messages and on command lines: its URL without a password."""
+    turn_seconds: float
+    """How long a batch should work at most before its commit: others have to wait so long for what it
+    holds."""
 
     @abstractmethod
     def open(self) -> None:

@@ -33,6 +33,8 @@ _IN_PROGRESS_SECONDS = 0.2
 class PostgreSQLStorage(Storage):
     """A database on a server. One session for batches, used by one thread at a time."""
 
+    turn_seconds = 0.1  # only its own roots and values are held meanwhile, and a batch costs round trips
+
     def __init__(self, url: str) -> None:
         self._address = Address(url)
         self.name = self._address.name

@@ -19,7 +19,7 @@ from procession.storage.port import Clock, Contended, Transaction
 from procession.storage.postgresql import statements as s
 from procession.storage.postgresql.locks import locks_of, split
 from procession.storage.postgresql.session import Answer, Session, Statement
-from procession.storage.postgresql.statements import STATEMENTS, integers
+from procession.storage.postgresql.statements import STATEMENTS, Alike, integers
 from procession.storage.rows import KEY_OF_ROW, Row
 
 _json = msgspec.json.Encoder().encode
@@ -30,8 +30,16 @@ _WITNESSES = ("process_instance", "element_instance", "definition", "message", "
 """Tables whose rows stay for long after they were made, and are read without locking them."""
 
 
+_MANY = 8
+"""Records from which on a statement of their own costs less than repeating what they have in common."""
+
+
 def _number(value: int) -> bytes:
     return str(value).encode()
+
+
+def _text(value: int | str | None) -> bytes | None:
+    return None if value is None else str(value).encode()
 
 
 class PostgreSQLTransaction(Transaction):
@@ -258,12 +266,32 @@ class PostgreSQLTransaction(Transaction):
             if changes.updated:
                 if statements.update is None:
                     raise TypeError(f"records of {table.name} do not change")
-                ask(statements.update, _json(list(map(statements.narrow, changes.updated))))
+                single = self._write_alike(statements.update_alike, changes.updated)
+                if single:
+                    ask(statements.update, _json(list(map(statements.narrow, single))))
             if changes.added:
-                ask(statements.insert, _json(changes.added))
+                single = self._write_alike(statements.insert_alike, changes.added)
+                if single:
+                    ask(statements.insert, _json(single))
                 if self._witness is None and table.name in _WITNESSES:
                     self._witness = table.name, table.key_of(changes.added[0])
             self._dirty = self._dirty or bool(changes.removed or changes.updated or changes.added)
+
+    def _write_alike(self, alike: Alike | None, records: list[Any]) -> list[Any]:
+        """Write those that have much in common; answers the others."""
+        if alike is None or len(records) < _MANY:
+            return records
+        groups: dict[tuple[Any, ...], list[Any]] = {}
+        common = alike.common
+        for record in records:
+            groups.setdefault(common(record), []).append(record)
+        single: list[Any] = []
+        for values, group in groups.items():
+            if len(group) < _MANY:
+                single += group
+            else:
+                self._session.ask(alike.statement, alike.differing(group), *map(_text, values))
+        return single
 
     def commit(self) -> None:
         if not self._dirty:

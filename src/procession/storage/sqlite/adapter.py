@@ -37,6 +37,8 @@ _PRAGMAS = (
 class SQLiteStorage(Storage):
     """A database file. One writing connection, used by one thread at a time."""
 
+    turn_seconds = 0.008  # meanwhile no other process can write
+
     def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
         self.name = f"sqlite:///{path}"

@@ -1,0 +1,96 @@
+"""Which systems are measured together, and what Procession has to reach beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from benchmarks.bars import Bar, metric, ratio
+
+
+class Suite(msgspec.Struct, frozen=True, kw_only=True):
+    """Systems that take turns, round by round."""
+
+    systems: Mapping[str, str]
+    """Name to module and case, in the order of a round."""
+    yardstick: str
+    """The system that others' throughput is compared with."""
+    bars: Sequence[Bar]
+    on_server: bool = False
+    """Its databases are on a PostgreSQL server."""
+
+
+SQLITE = Suite(
+    systems={
+        "procession": "procession_bench",
+        "spiff": "peers.spiff:memory",
+        "spiff-saved": "peers.spiff:saved",
+        "dbos": "peers.dbos_peer:default",
+        "dbos-wal": "peers.dbos_peer:wal",
+        "floor": "peers.floor",
+        "loop-lag": "loop_lag",
+        "second-process": "second_process",
+        "growth": "growth",
+    },
+    yardstick="spiff",
+    bars=(
+        Bar(
+            "one task, to SpiffWorkflow in memory", "x", ratio("one_task_per_s", to="spiff"), 3, at_least=True
+        ),
+        Bar(
+            "ten tasks, to SpiffWorkflow in memory",
+            "x",
+            ratio("ten_tasks_per_s", to="spiff"),
+            2,
+            at_least=True,
+        ),
+        Bar("one instance alone, p50", "ms", metric("procession", "alone_p50_ms"), 2, at_least=False),
+        Bar("event loop held, p99", "ms", metric("loop-lag", "hold_p99_ms"), 5, at_least=False),
+        Bar("second process waits, p99", "ms", metric("second-process", "wait_p99_ms"), 50, at_least=False),
+        Bar("memory growth", "MiB", metric("growth", "memory_growth_mb"), 10, at_least=False),
+        Bar("speed beside finished ones", "x", metric("growth", "beside_finished_ratio"), 0.9, at_least=True),
+        Bar("speed beside waiting ones", "x", metric("growth", "beside_waiting_ratio"), 0.9, at_least=True),
+    ),
+)
+POSTGRESQL = Suite(
+    systems={
+        "procession": "procession_bench",
+        "dbos": "peers.dbos_peer:server",
+        "nodes": "nodes",
+        "aged": "aged",
+        "timers": "timers",
+        "messages": "messages",
+    },
+    yardstick="dbos",
+    on_server=True,
+    bars=(
+        Bar("one task, to DBOS", "x", ratio("one_task_per_s", to="dbos"), 20, at_least=True),
+        Bar("one instance alone, p50", "ms", metric("procession", "alone_p50_ms"), 6, at_least=False),
+        Bar("two nodes' CPU an instance, to one's", "x", metric("nodes", "cpu_ratio"), 1.2, at_least=False),
+        Bar(
+            "two nodes wait for locks",
+            "of time",
+            metric("nodes", "two_nodes_lock_wait_ratio"),
+            0.05,
+            at_least=False,
+        ),
+        Bar("speed beside 1.1 million old ones", "x", metric("aged", "beside_old_ratio"), 0.9, at_least=True),
+        Bar("100,000 due timers fire", "s", metric("timers", "due_timers_seconds"), 60, at_least=False),
+        Bar(
+            "100 matches, 10,000 messages wait, to none",
+            "x",
+            metric("messages", "messages_cost_ratio"),
+            1.2,
+            at_least=False,
+        ),
+        Bar(
+            "100 matches, 10,000 instances wait, to none",
+            "x",
+            metric("messages", "instances_cost_ratio"),
+            1.2,
+            at_least=False,
+        ),
+    ),
+)
+SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
