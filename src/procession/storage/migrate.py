@@ -36,10 +36,10 @@ def migrate(engine: sa.Engine, name: str, *, may_upgrade: bool = True) -> None:
     if not may_upgrade:
         check_current(found, name)
     elif found is None or found.version < schema.VERSION:
-        upgrade(engine)
+        upgrade(engine, FOLDER)
 
 
-def upgrade(engine: sa.Engine, folder: Path = FOLDER) -> None:
+def upgrade(engine: sa.Engine, folder: Path) -> None:
     """Run the migrations of a folder that are missing, all or none.
 
     On PostgreSQL it waits for the batches that run, and new ones wait for it.

@@ -50,12 +50,13 @@ class PostgreSQLStorage(Storage):
         from procession.storage.migrate import migrate
 
         session = self._connected(prepared=False)
-        encoding = session.parameter(b"server_encoding")
-        if encoding != "UTF8":
+        try:
+            encoding = session.parameter(b"server_encoding")
+            [(read_only,)] = self._ask(session, s.READ_ONLY)
+        finally:
             session.close()
+        if encoding != "UTF8":
             raise StorageError(f"database {self.name}: its encoding is {encoding}; create one with UTF8")
-        [(read_only,)] = self._ask(session, s.READ_ONLY)
-        session.close()
         if read_only == "on":
             raise DatabaseReadOnly(
                 f"database {self.name}: it may only be read; connect to the primary server"
@@ -83,7 +84,11 @@ class PostgreSQLStorage(Storage):
             with translated(self.name):
                 raise
         if prepared:
-            [(self._started_at,)] = self._ask(session, s.STARTED_AT)
+            try:
+                [(self._started_at,)] = self._ask(session, s.STARTED_AT)
+            except BaseException:
+                session.close()
+                raise
         return session
 
     def _ask(self, session: Session, statement: Statement, *parameters: bytes) -> list[Any]:

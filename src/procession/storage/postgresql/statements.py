@@ -145,7 +145,8 @@ def _companion(name: str, other: str, field: str) -> Statement:
 
 STATEMENTS = {name: _compile(name, spec) for name, spec in TABLES.items()}
 
-BEGIN = statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+BEGIN = statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED")
+"""Whether it may write is for the server to say: default_transaction_read_only is an operator's brake."""
 COMMIT = statement("commit", "COMMIT")
 ROLLBACK = statement("rollback", "ROLLBACK")
 HURRY = statement("hurry", "SET LOCAL lock_timeout='20ms'")
