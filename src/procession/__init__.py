@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from procession.broker import Readiness
     from procession.client.app import DefinitionInfo, Deployment, Procession
     from procession.client.instance import Instance
     from procession.client.job import Job
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "procession.broker": ("Readiness",),
     "procession.client.app": ("DefinitionInfo", "Deployment", "Procession"),
     "procession.client.instance": ("Instance",),
     "procession.client.job": ("Job",),
@@ -115,6 +117,7 @@ __all__ = [
     "PayloadTooLarge",
     "Procession",
     "ProcessionError",
+    "Readiness",
     "ResourceExhausted",
     "SchemaMismatch",
     "Status",

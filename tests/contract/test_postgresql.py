@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -310,7 +311,8 @@ def test_every_statement_finds_its_rows_by_an_index(database: Database, storage:
             connection.execute(f'PREPARE "{name}" AS {statement.sql.decode()}')
             call = f"({','.join(given)})" if given else ""
             plan = "\n".join(row[0] for row in connection.execute(f'EXPLAIN EXECUTE "{name}"{call}'))
-            assert "Seq Scan" not in plan.replace("Seq Scan on engine_state", ""), f"{name}: {plan}"
+            found = re.findall(r"Seq Scan on (\w+)", plan)
+            assert set(found) <= {"engine_state", "schema_info"}, f"{name}: {plan}"  # of one row each
             assert name != "job/take" or "ix_job_activatable" in plan
             assert name != "timer/take" or "ix_timer_due" in plan
     began = time.perf_counter()

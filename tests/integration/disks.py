@@ -16,13 +16,13 @@ NOBODY = 65534
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Callable[[], None]]:
+def small_disk(folder: Path, size: int = SIZE) -> Iterator[Callable[[], None]]:
     """A folder that soon is full; calling what this yields makes room.
 
     A disk of its own where mounting is allowed, otherwise a limit on the size of files.
     """
     folder.mkdir()
-    mounted = _mount(folder)
+    mounted = _mount(folder, size)
     try:
         if mounted:
             ballast = folder / "ballast"
@@ -36,8 +36,8 @@ def small_disk(folder: Path) -> Iterator[Callable[[], None]]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def _mount(folder: Path) -> bool:
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+def _mount(folder: Path, size: int) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     return os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

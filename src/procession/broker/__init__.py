@@ -2,10 +2,11 @@
 
 from procession.broker.deployment import prepare
 from procession.broker.forks import forks
+from procession.broker.health import Readiness
 from procession.broker.inbox import Inbox
 from procession.broker.intake import FORKED
 from procession.broker.jobs import ActivatedJob, JobStream
 from procession.broker.node import Node
 from procession.broker.wakeup import Hint
 
-__all__ = ["FORKED", "ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "forks", "prepare"]
+__all__ = ["FORKED", "ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "Readiness", "forks", "prepare"]

@@ -19,6 +19,7 @@ from procession.broker.agenda import AGAIN_SECONDS, IDLE_SECONDS, Agenda
 from procession.broker.batch import Batch, Entry
 from procession.broker.forks import forks
 from procession.broker.graphs import GraphCache
+from procession.broker.health import Health
 from procession.broker.intake import Intake
 from procession.broker.interpreter import be_responsive
 from procession.broker.jobs import ActivatedJob, JobBoard, JobStream
@@ -45,6 +46,7 @@ class Node(Intake):
         super().__init__(KeySource(storage) if serve else KeySource(storage, block=CLIENT_KEYS))
         self.storage = storage
         self.serve = serve
+        self.health = Health()
         self._graphs = GraphCache()
         self._board = JobBoard()
         self._agenda = Agenda(serve=serve)
@@ -131,7 +133,7 @@ class Node(Intake):
             self._wake_in.recv(4096)
         hints = self._peers.receive()
         # Not only when idle: who died between its commit and its datagram told a busy node nothing.
-        if self._agenda.must_check() and self.storage.changed():
+        if self._agenda.must_check() and self._look_at_database():
             hints.append(Hint(all=True))
         while self._hints:
             hint = self._hints.popleft()
@@ -140,6 +142,23 @@ class Node(Intake):
             hints.append(hint)
         for hint in hints:
             self._heed(hint)
+
+    def _look_at_database(self) -> bool:
+        """Whether there may be something to do that nobody told us of; also notes how the database is."""
+        try:
+            changed = self.storage.changed()
+            recovers = self.health.trial_due
+            if recovers:
+                self.storage.reserve_keys(0)  # shows that it can be written
+        except StorageError as error:
+            self.health.failed(error)
+            return False
+        except Contended:
+            recovers = False
+        self.health.heard()
+        if recovers:
+            self.health.recovered()
+        return changed or recovers
 
     def _heed(self, hint: Hint) -> None:
         self._agenda.heed(hint)
@@ -196,6 +215,7 @@ class Node(Intake):
         try:
             self._commit(work, watched, takes=takes, hurry=hurry, ahead=ahead)
         except Contended as contended:
+            self.health.heard()
             self._look_again()
             if contended.held or tries == 0:
                 self._part(work, watched)
@@ -208,7 +228,8 @@ class Node(Intake):
             self._keys.refill(force=True)
             self._execute([one for one in work if one.submission], watched, takes=takes)
         except StorageError as error:
-            log.warning("a batch failed; what is due is tried again in a second: %s", error)
+            self.health.failed(error)
+            log.info("a batch failed; what is due is tried again in a second: %s", error)
             self._look_again()
             self._pause()
             self._fail(work, watched, error)
@@ -281,6 +302,7 @@ class Node(Intake):
             self._agenda.look_ahead(transaction, batch, took=any(one.submission is None for one in work))
             self._pace.end(len(work))
             transaction.commit()
+        self.health.heard()
         self._keys.keep()
         self._board.note(batch.unit)
         self._tell_others(batch)

@@ -30,8 +30,9 @@ def ask(url: str, question: Callable[[sa.Engine], T]) -> T:
 
 
 @asynccontextmanager
-async def client(url: str, *, create: bool = False) -> AsyncIterator[Procession]:
+async def client(url: str, *, create: bool = False, upgrade: bool = True) -> AsyncIterator[Procession]:
     """An app that executes what is asked of it and nothing else; with `create` it makes the database.
+    Without `upgrade` it leaves making and upgrading the tables to others.
 
     Raises:
         StorageError: the database cannot be used, or is not there.
@@ -41,5 +42,5 @@ async def client(url: str, *, create: bool = False) -> AsyncIterator[Procession]
 
     if not create:
         must_exist(url)
-    async with Procession(url, serve=False) as app:
+    async with Procession(url, serve=False, upgrade=upgrade) as app:
         yield app

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from procession.cli.database import client
-from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat
+from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Upgrade
 from procession.cli.output import print_json, print_text, table
 from procession.cli.parsing import read_file
 from procession.errors import InvalidInput
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def deploy(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="BPMN files.")],
     db: Database = DEFAULT_DATABASE,
+    upgrade: Upgrade = True,
     format: Format = OutputFormat.TABLE,
 ) -> None:
     """Deploy BPMN files, all or none.
@@ -34,7 +35,7 @@ def deploy(
       procession deploy order.bpmn
       procession deploy order.bpmn payment.bpmn --db sqlite:///orders.db
     """
-    deployment = asyncio.run(_deploy(db, _read_all(files)))
+    deployment = asyncio.run(_deploy(db, _read_all(files), upgrade))
     if format is OutputFormat.JSON:
         print_json(deployment)
     else:
@@ -52,11 +53,11 @@ def _read_all(paths: Sequence[Path]) -> dict[str, bytes]:
     return files
 
 
-async def _deploy(db: str, files: dict[str, bytes]) -> Deployment:
+async def _deploy(db: str, files: dict[str, bytes], upgrade: bool) -> Deployment:
     from procession.broker import prepare
 
     prepare(files)  # so that what is refused creates no database
-    async with client(db, create=True) as app:
+    async with client(db, create=True, upgrade=upgrade) as app:
         return await app.deploy_files(files)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from procession.cli.database import ask, client
 from procession.cli.exits import EXIT_CODES
-from procession.cli.options import DEFAULT_DATABASE, Database, Format, Limit, OutputFormat
+from procession.cli.options import DEFAULT_DATABASE, Database, Format, Limit, OutputFormat, Upgrade
 from procession.cli.output import print_json, print_text, table
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def resolve(
         int | None, typer.Option(min=1, metavar="N", help="Give its job so many retries first.")
     ] = None,
     db: Database = DEFAULT_DATABASE,
+    upgrade: Upgrade = True,
     format: Format = OutputFormat.TABLE,
 ) -> None:
     """Run the step that failed again, now that its cause is gone.
@@ -102,7 +103,7 @@ def resolve(
     """
 
     async def _resolve() -> None:
-        async with client(db) as app:
+        async with client(db, upgrade=upgrade) as app:
             await app.resolve_incident(key, retries)
 
     asyncio.run(_resolve())

@@ -10,7 +10,15 @@ import typer
 
 from procession.cli.database import ask, client
 from procession.cli.exits import EXIT_CODES
-from procession.cli.options import DEFAULT_DATABASE, Database, Format, InstanceKey, Limit, OutputFormat
+from procession.cli.options import (
+    DEFAULT_DATABASE,
+    Database,
+    Format,
+    InstanceKey,
+    Limit,
+    OutputFormat,
+    Upgrade,
+)
 from procession.cli.output import moment, plain, print_json, print_text, table
 from procession.cli.parsing import read_state
 from procession.errors import NotFound
@@ -135,7 +143,12 @@ def _indented(step: PathStep) -> str:
 
 
 @group.command(epilog=EXIT_CODES)
-def cancel(key: InstanceKey, db: Database = DEFAULT_DATABASE, format: Format = OutputFormat.TABLE) -> None:
+def cancel(
+    key: InstanceKey,
+    db: Database = DEFAULT_DATABASE,
+    upgrade: Upgrade = True,
+    format: Format = OutputFormat.TABLE,
+) -> None:
     """Cancel a running instance with everything that is active in it.
 
     An instance that another one called ends only with that one: cancel the root.
@@ -146,7 +159,7 @@ def cancel(key: InstanceKey, db: Database = DEFAULT_DATABASE, format: Format = O
     """
 
     async def _cancel() -> None:
-        async with client(db) as app:
+        async with client(db, upgrade=upgrade) as app:
             await app.cancel(key)
 
     asyncio.run(_cancel())

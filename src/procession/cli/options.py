@@ -31,6 +31,14 @@ Format = Annotated[OutputFormat, typer.Option("--format", help="Print a table, o
 Limit = Annotated[
     int, typer.Option("--limit", min=1, metavar="N", help="Print at most so many of each list.")
 ]
+Upgrade = Annotated[
+    bool,
+    typer.Option(
+        "--upgrade/--no-upgrade",
+        envvar="PROCESSION_UPGRADE",
+        help="Make or upgrade the tables if need be; otherwise that takes `procession db upgrade`.",
+    ),
+]
 InstanceKey = Annotated[int, typer.Argument(metavar="KEY", help="Key of a process instance.")]
 Variables = Annotated[
     str | None,

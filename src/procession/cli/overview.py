@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def status(limit: Limit = 100, db: Database = DEFAULT_DATABASE, format: Format = OutputFormat.TABLE) -> None:
-    """Count what runs and what waits.
+    """Count what runs and what waits, and say whether nodes can work with the database.
 
     Instances by state, open incidents, jobs by type, timers, buffered messages, latest processes.
 
@@ -28,20 +28,24 @@ def status(limit: Limit = 100, db: Database = DEFAULT_DATABASE, format: Format =
       procession status --format json
     """
     from procession.storage import searches
+    from procession.storage.examine import examine
 
     found = ask(db, searches.status)
     found = msgspec.structs.replace(found, jobs=found.jobs[:limit], definitions=found.definitions[:limit])
+    problems = examine(db).problems
     if format is OutputFormat.JSON:
-        print_json(found)
+        ready = {"ready": not problems, "reason": "; ".join(problems) or None}
+        print_json({**msgspec.to_builtins(found), **ready})
     else:
-        _print(found, db)
+        _print(found, db, problems)
 
 
-def _print(found: Status, db: str) -> None:
+def _print(found: Status, db: str, problems: list[str]) -> None:
     from procession.storage.urls import shown
 
     due = f", the next due {moment(found.next_timer_due)}" if found.next_timer_due is not None else ""
     counts = [
+        ("ready", f"no: {'; '.join(problems)}" if problems else "yes"),
         *((f"instances {state.lower()}", count) for state, count in found.instances.items()),
         ("open incidents", found.open_incidents),
         ("timers", f"{found.timers}{due}"),

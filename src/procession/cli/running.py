@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import os
@@ -12,20 +13,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat
+from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Upgrade
 from procession.cli.output import print_json, print_text
 from procession.errors import InvalidInput, ProcessionError
 
 if TYPE_CHECKING:
     from procession import Procession
 
+WATCH_SECONDS = 1.0
 
-def up(db: Database = DEFAULT_DATABASE, format: Format = OutputFormat.TABLE) -> None:
+
+def up(db: Database = DEFAULT_DATABASE, upgrade: Upgrade = True, format: Format = OutputFormat.TABLE) -> None:
     """Run a node, until SIGINT or SIGTERM.
 
     It creates the database if need be, fires timers and carries on what others have begun; it has
     no workers. Any number of nodes, workers and commands
-    may use the same database.
+    may use the same database. A line tells when it cannot work, and when it can again.
 
     \b
     Examples:
@@ -35,7 +38,7 @@ def up(db: Database = DEFAULT_DATABASE, format: Format = OutputFormat.TABLE) -> 
     """
     from procession import Procession
 
-    asyncio.run(_serve(Procession(db), format))
+    asyncio.run(_serve(Procession(db, upgrade=upgrade), format))
 
 
 def worker(
@@ -44,6 +47,15 @@ def worker(
         str | None,
         typer.Option(
             "--db", envvar="PROCESSION_DB", metavar="URL", help="Database to use in place of the app's own."
+        ),
+    ] = None,
+    upgrade: Annotated[
+        bool | None,
+        typer.Option(
+            "--upgrade/--no-upgrade",
+            envvar="PROCESSION_UPGRADE",
+            help="Make or upgrade the tables if need be, or leave that to `procession db upgrade`; "
+            "otherwise as the app says.",
         ),
     ] = None,
     format: Format = OutputFormat.TABLE,
@@ -61,6 +73,8 @@ def worker(
     app = _load(target)
     if db is not None:
         app.url = db
+    if upgrade is not None:
+        app.upgrade = upgrade
     asyncio.run(_serve(app, format))
 
 
@@ -73,11 +87,27 @@ async def _serve(app: Procession, format: OutputFormat) -> None:
         gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again
         _announce(app, format)
-        await stop.wait()
+        await _watch(app, stop, format)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)  # a second signal ends it at once
         _say("Stopping ...", format)
     _say("Stopped.", format)
+
+
+async def _watch(app: Procession, stop: asyncio.Event, format: OutputFormat) -> None:
+    """Say when the app is not ready any more, and when it is again, until it is told to stop."""
+    was_ready = True
+    while not stop.is_set():
+        found = app.readiness()
+        if found.ready != was_ready:
+            was_ready = found.ready
+            if format is OutputFormat.JSON:
+                print_json(found)
+            else:
+                print_text("Ready again." if found.ready else f"Not ready: {found.reason}")
+            sys.stdout.flush()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
 
 
 def _announce(app: Procession, format: OutputFormat) -> None:

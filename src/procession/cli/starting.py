@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from procession.cli.database import client
-from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Variables
+from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Upgrade, Variables
 from procession.cli.output import print_json, print_text
 from procession.cli.parsing import read_duration, read_variables
 from procession.errors import Aborted, DeadlineExceeded, ProcessionError
@@ -76,6 +76,7 @@ def start(
     version: Version = None,
     wait: Wait = None,
     db: Database = DEFAULT_DATABASE,
+    upgrade: Upgrade = True,
     format: Format = OutputFormat.TABLE,
 ) -> None:
     """Start a process instance. It is durable when its key is printed.
@@ -97,7 +98,7 @@ def start(
         idempotency_key=idempotency_key,
         wait=None if wait is None else read_duration(wait, "--wait"),
     )
-    begun, failure = asyncio.run(_start(db, request))
+    begun, failure = asyncio.run(_start(db, request, upgrade))
     if format is OutputFormat.JSON:
         print_json(begun)
     else:
@@ -106,9 +107,9 @@ def start(
         raise failure
 
 
-async def _start(db: str, request: Start) -> tuple[Begun, ProcessionError | None]:
+async def _start(db: str, request: Start, upgrade: bool) -> tuple[Begun, ProcessionError | None]:
     """Start and wait. A failed wait is answered, not raised: the key must be printed all the same."""
-    async with client(db) as app:
+    async with client(db, upgrade=upgrade) as app:
         instance = await app.start(
             request.process_id,
             request.variables,
@@ -153,6 +154,7 @@ def publish(
     ttl: Ttl = "0",
     message_id: MessageId = None,
     db: Database = DEFAULT_DATABASE,
+    upgrade: Upgrade = True,
     format: Format = OutputFormat.TABLE,
 ) -> None:
     """Publish a message.
@@ -168,7 +170,7 @@ def publish(
     values, lifetime = read_variables(variables), read_duration(ttl, "--ttl")
 
     async def _publish() -> int:
-        async with client(db) as app:
+        async with client(db, upgrade=upgrade) as app:
             return await app.publish(
                 name, correlation_key=correlation_key, variables=values, ttl=lifetime, message_id=message_id
             )

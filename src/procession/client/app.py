@@ -6,14 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from procession.broker import FORKED, ActivatedJob, Hint, Inbox, Node, forks, prepare
+from procession.broker import FORKED, ActivatedJob, Hint, Inbox, Node, Readiness, forks, prepare
 from procession.client.instance import Instance
 from procession.client.job import Signature
 from procession.client.joining import preset_key, write_command
@@ -70,18 +70,29 @@ class Procession:
 
     `url` is `sqlite:///file.db` or `postgresql://user:password@host/database`. With `serve=False` the
     process executes only its own commands: it fires no timers, runs no workers and takes over nothing
-    (what the CLI does). `grace` is how long leaving waits for running handlers. One app belongs to one
+    (what the CLI does). `grace` is how long leaving waits for running handlers. With `upgrade=False` the
+    tables are made and upgraded by somebody else (`procession db upgrade`). One app belongs to one
     process and one event loop.
     """
 
-    def __init__(self, url: str, *, serve: bool = True, grace: timedelta = timedelta(seconds=10)) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        serve: bool = True,
+        grace: timedelta = timedelta(seconds=10),
+        upgrade: bool = True,
+    ) -> None:
         self.url = url
         self.serve = serve
+        self.upgrade = upgrade
         self.grace = grace
         self._tasks: dict[str, Task] = {}
         self._files: dict[str, bytes] = {}
         self._workers: list[Worker] = []
         self._running: tuple[Node, Inbox] | None = None
+        self._idle_since = datetime.now(UTC)
+        """When it was last not running."""
         self._born = forks.count
         """A fork of the process it runs in must not use it."""
 
@@ -153,12 +164,13 @@ class Procession:
         """Open the database, deploy, and begin to work.
 
         Raises:
+            SchemaMismatch: a newer Procession made the tables, or they need an upgrade this app may not do.
             StorageError: the database cannot be used.
             DeploymentRejected: as `deploy`.
         """
         if self._running is not None:
             raise WrongState("the app is running already")
-        storage = await asyncio.to_thread(_open, self.url)
+        storage = await asyncio.to_thread(_open, self.url, self.upgrade)
         node = Node(storage, serve=self.serve)
         node.start()
         self._born = forks.count
@@ -193,7 +205,22 @@ class Procession:
             await asyncio.gather(*(worker.close(grace) for worker in workers))
         finally:
             self._running = None
+            self._idle_since = datetime.now(UTC)
             await asyncio.to_thread(node.stop)
+
+    def readiness(self) -> Readiness:
+        """Whether this app can work, since when, and if not, why: for health checks. Any thread may ask.
+
+        It is ready while it runs, its last contact with the database worked, and it knows the tables
+        there. A lost server shows within seconds, even while there is nothing to do; it becomes ready
+        again by itself when the database can be written again.
+        """
+        running = self._running
+        if running is None:
+            return Readiness(ready=False, since=self._idle_since, reason="the app is not running")
+        if self._born != forks.count:
+            return Readiness(ready=False, since=self._idle_since, reason=FORKED)
+        return running[0].health.readiness()
 
     @property
     def _node(self) -> Node:
@@ -463,10 +490,10 @@ class Procession:
         return SyncProcession(self)
 
 
-def _open(url: str) -> Storage:
+def _open(url: str, upgrade: bool) -> Storage:
     from procession.storage import open_storage
 
-    return open_storage(url)
+    return open_storage(url, upgrade=upgrade)
 
 
 def _read(path: Path) -> bytes:

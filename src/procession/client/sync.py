@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from procession.broker import FORKED, forks
+from procession.broker import FORKED, Readiness, forks
 from procession.client.app import Deployment, Procession
 from procession.client.instance import Instance
 from procession.errors import NotReady
@@ -65,6 +65,10 @@ class SyncProcession:
             self._stop()
             raise
         return self
+
+    def readiness(self) -> Readiness:
+        """See `Procession.readiness`."""
+        return self._app.readiness()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

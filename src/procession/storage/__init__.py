@@ -11,15 +11,15 @@ from procession.storage.urls import is_postgresql, need_driver
 __all__ = ["Storage", "open_storage"]
 
 
-def open_storage(url: str) -> Storage:
+def open_storage(url: str, *, upgrade: bool = True) -> Storage:
     """Open the database of a URL: `sqlite:///relative.db`, `sqlite:////absolute.db`,
     `postgresql://user:password@host/database` (which takes `pip install "procession[postgresql]"`).
 
-    The tables are created or upgraded if need be.
+    The tables are created or upgraded if need be; without `upgrade` that is left to others.
 
     Raises:
         InvalidInput: the URL names no database this version can use, or its driver is not installed.
-        SchemaMismatch: a newer Procession made it.
+        SchemaMismatch: a newer Procession made it, or it needs an upgrade that is left to others.
         StorageError: it cannot be used.
 
     Another process may hold an SQLite file for `PROCESSION_BUSY_SECONDS` (environment, default 30) before
@@ -27,7 +27,7 @@ def open_storage(url: str) -> Storage:
     """
     storage = _storage(url)
     try:
-        storage.open()
+        storage.open(upgrade=upgrade)
     except BaseException:
         storage.close()
         raise

@@ -50,7 +50,11 @@ class Transaction(ABC):
     @property
     @abstractmethod
     def clock(self) -> Clock:
-        """The same for as long as the transaction lasts."""
+        """The same for as long as the transaction lasts. Looked at before anything is written.
+
+        Raises:
+            SchemaMismatch: the tables were upgraded to what this program does not know.
+        """
 
     def unit(self) -> Unit:
         """A unit of work to load into; it may know some rows already."""
@@ -168,11 +172,12 @@ class Storage(ABC):
     holds."""
 
     @abstractmethod
-    def open(self) -> None:
-        """Connect; create or upgrade the tables if need be.
+    def open(self, *, upgrade: bool = True) -> None:
+        """Connect; create or upgrade the tables if need be (and this is not forbidden).
 
         Raises:
-            SchemaMismatch: a newer Procession made them in a way this one cannot read.
+            SchemaMismatch: a newer Procession made them in a way this one cannot read; or they need an
+                upgrade, without `upgrade`.
             StorageError: the database cannot be used.
         """
 
@@ -181,6 +186,8 @@ class Storage(ABC):
         self, ahead: Collection[int] = (), *, hurry: bool = False
     ) -> AbstractContextManager[Transaction]:
         """Begin a batch. Waits for other writers, fairly, and not for ever.
+
+        The schema stays as it is until the batch ends; its `clock` says whether this program knows it.
 
         Args:
             ahead: locks to begin with, as `Contended` named them.
@@ -201,7 +208,12 @@ class Storage(ABC):
 
     @abstractmethod
     def changed(self) -> bool:
-        """Whether another process has committed since this was last asked, or may have. Cheap."""
+        """Whether another process has committed since this was last asked, or may have. Cheap.
+
+        Raises:
+            SchemaMismatch: the tables were upgraded to what this program does not know.
+            StorageError: the database cannot be reached.
+        """
 
     @abstractmethod
     def wire(self, *, listen: bool) -> Wire:

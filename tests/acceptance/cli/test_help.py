@@ -22,6 +22,8 @@ COMMANDS = [
     "instance cancel",
     "incident list",
     "incident resolve",
+    "db upgrade",
+    "db check",
 ]
 
 

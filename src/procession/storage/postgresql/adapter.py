@@ -14,7 +14,7 @@ import psycopg
 import sqlalchemy as sa
 
 from procession.errors import DatabaseReadOnly, StorageError
-from procession.storage.port import Storage, Transaction, Wire
+from procession.storage.port import Contended, Storage, Transaction, Wire
 from procession.storage.postgresql import statements as s
 from procession.storage.postgresql.address import Address
 from procession.storage.postgresql.changes import ForeignCommits
@@ -23,6 +23,7 @@ from procession.storage.postgresql.reading import make_engine, translated_errors
 from procession.storage.postgresql.session import Answer, Session, Statement, let_go
 from procession.storage.postgresql.transaction import PostgreSQLTransaction
 from procession.storage.postgresql.wire import NotifyWire
+from procession.storage.versions import Versions, check_readable
 
 log = logging.getLogger("procession.storage")
 
@@ -47,16 +48,17 @@ class PostgreSQLStorage(Storage):
         self._pid = os.getpid()
         _open.add(self)
 
-    def open(self) -> None:
+    def open(self, *, upgrade: bool = True) -> None:
         from procession.storage.migrate import migrate
 
         session = self._connected(prepared=False)
-        encoding = session.parameter(b"server_encoding")
-        if encoding != "UTF8":
+        try:
+            encoding = session.parameter(b"server_encoding")
+            [(read_only,)] = self._ask(session, s.READ_ONLY)
+        finally:
             session.close()
+        if encoding != "UTF8":
             raise StorageError(f"database {self.name}: its encoding is {encoding}; create one with UTF8")
-        [(read_only,)] = self._ask(session, s.READ_ONLY)
-        session.close()
         if read_only == "on":
             raise DatabaseReadOnly(
                 f"database {self.name}: it may only be read; connect to the primary server"
@@ -64,7 +66,7 @@ class PostgreSQLStorage(Storage):
         engine = make_engine(self._address.for_reading(read_only=False), self.name)
         try:
             with translated_errors(engine):
-                migrate(engine, self.name)
+                migrate(engine, self.name, may_upgrade=upgrade)
         finally:
             engine.dispose()
         self._session = self._connected()
@@ -84,7 +86,11 @@ class PostgreSQLStorage(Storage):
             with translated(self.name):
                 raise
         if prepared:
-            [(self._started_at,)] = self._ask(session, s.STARTED_AT)
+            try:
+                [(self._started_at,)] = self._ask(session, s.STARTED_AT)
+            except BaseException:
+                session.close()
+                raise
         return session
 
     def _ask(self, session: Session, statement: Statement, *parameters: bytes) -> list[Any]:
@@ -108,7 +114,9 @@ class PostgreSQLStorage(Storage):
     def transaction(self, ahead: Collection[int] = (), *, hurry: bool = False) -> Iterator[Transaction]:
         session = self._living()
         with translated(self.name):
-            transaction = PostgreSQLTransaction(session, ahead, hurry=hurry, settle=self._commit)
+            transaction = PostgreSQLTransaction(
+                session, ahead, hurry=hurry, settle=self._commit, check=self._check_schema
+            )
             try:
                 yield transaction
             finally:
@@ -193,16 +201,18 @@ class PostgreSQLStorage(Storage):
         return answer.rows
 
     def changed(self) -> bool:
-        session = self._session
-        if session is None:
+        if self._session is None:
             return False
-        if session.lost:
-            return True
+        session = self._living()
         try:
-            [(snapshot,)] = self._ask(session, s.SNAPSHOT)
-        except StorageError:
-            return True  # the next transaction says what is wrong
+            [(snapshot, *versions)] = self._ask(session, s.SNAPSHOT)
+        except Contended:
+            return True  # an upgrade goes on
+        self._check_schema(Versions(*versions))
         return self._others.seen_in(snapshot)
+
+    def _check_schema(self, found: Versions) -> None:
+        check_readable(found, self.name)
 
     def wire(self, *, listen: bool) -> Wire:
         return NotifyWire(self._address, listen=listen)

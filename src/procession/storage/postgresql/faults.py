@@ -12,6 +12,7 @@ from procession.errors import (
     DatabaseCorrupt,
     DatabaseFull,
     DatabaseReadOnly,
+    SchemaMismatch,
     StorageError,
 )
 from procession.storage.port import Contended
@@ -23,10 +24,19 @@ _KINDS: dict[str, tuple[type[StorageError], str]] = {
         StorageError,
         "the server is out of memory; raise max_locks_per_transaction if it speaks of shared memory",
     ),
-    "53300": (DatabaseBusy, "it has too many connections; raise max_connections, or stop some clients"),
+    "53300": (
+        DatabaseBusy,
+        "it has too many connections; raise max_connections (or the limit of the user or database), "
+        "or stop some clients",
+    ),
     "25006": (DatabaseReadOnly, "it may only be read; connect to the primary server"),
-    "42501": (StorageError, "permission is denied; grant the user of the URL access to Procession's tables"),
-    "42P01": (StorageError, "its tables are missing; open it once with a user that may create them"),
+    "42501": (
+        StorageError,
+        "permission is denied; grant the user of the URL access to Procession's tables, and make or upgrade "
+        "these with one that may: `procession db upgrade`",
+    ),
+    "42P01": (StorageError, "its tables are missing; make them with `procession db upgrade`"),
+    "42703": (SchemaMismatch, "its tables are not those of this version; see `procession db check`"),
     "25P03": (
         StorageError,
         "this node was held up for too long in a transaction, which was undone; try again",
@@ -48,6 +58,7 @@ _CONNECTING: tuple[tuple[str, type[StorageError], str], ...] = (
     ("no password supplied", StorageError, "the server wants a password; put it into the URL or PGPASSWORD"),
     ("does not exist", StorageError, "there is no such database or user; create it, or check the URL"),
     ("too many clients", *_KINDS["53300"]),
+    ("too many connections", *_KINDS["53300"]),
     ("remaining connection slots", *_KINDS["53300"]),
     ("starting up", *_KINDS["57P03"]),
     ("shutting down", *_KINDS["57P03"]),

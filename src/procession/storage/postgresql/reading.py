@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from procession.errors import DatabaseBusy
+from procession.storage.port import Contended
 from procession.storage.postgresql.faults import cannot_connect, translated
 
 
@@ -41,5 +43,11 @@ def translated_errors(engine: sa.Engine) -> Iterator[None]:
     except sa.exc.DBAPIError as error:
         if not isinstance(error.orig, psycopg.Error):
             raise
-        with translated(str(engine.url.database)):
-            raise error.orig from error
+        try:
+            with translated(str(engine.url.database)):
+                raise error.orig from error
+        except Contended as contended:
+            raise DatabaseBusy(
+                f"database {engine.url.database}: others hold its tables for too long, such as a backup or "
+                f"an upgrade; try again when they are done (PostgreSQL says: {error.orig})"
+            ) from contended

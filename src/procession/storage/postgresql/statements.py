@@ -190,17 +190,21 @@ def _companion(name: str, other: str, field: str) -> Statement:
 
 STATEMENTS = {name: _compile(name, spec) for name, spec in TABLES.items()}
 
-BEGIN = statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+BEGIN = statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED")
+"""Whether it may write is for the server to say: default_transaction_read_only is an operator's brake."""
 COMMIT = statement("commit", "COMMIT")
 ROLLBACK = statement("rollback", "ROLLBACK")
 HURRY = statement("hurry", "SET LOCAL lock_timeout='20ms'")
 CLOCK = statement(
     "clock",
-    "SELECT floor(extract(epoch FROM clock_timestamp())*1000)::bigint+clock_offset, time_zone "
-    "FROM engine_state",
+    # The lock that comes with reading the schema row keeps an upgrade out until the transaction ends.
+    "SELECT floor(extract(epoch FROM clock_timestamp())*1000)::bigint+clock_offset, time_zone, "
+    "version, readable_since FROM engine_state, schema_info",
 )
 XID = statement("xid", "SELECT pg_current_xact_id()::text")
-SNAPSHOT = statement("snapshot", "SELECT pg_current_snapshot()::text")
+SNAPSHOT = statement(
+    "snapshot", "SELECT pg_current_snapshot()::text, version, readable_since FROM schema_info"
+)
 STARTED_AT = statement("started", "SELECT pg_postmaster_start_time()::text")
 XID_STATUS = statement("status", "SELECT pg_xact_status($1::xid8)")
 READ_ONLY = statement("read_only", "SELECT current_setting('transaction_read_only')")

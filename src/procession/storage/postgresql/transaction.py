@@ -21,6 +21,7 @@ from procession.storage.postgresql.locks import locks_of, split
 from procession.storage.postgresql.session import Answer, Session, Statement
 from procession.storage.postgresql.statements import STATEMENTS, Alike, integers
 from procession.storage.rows import KEY_OF_ROW, Row
+from procession.storage.versions import Versions
 
 _json = msgspec.json.Encoder().encode
 _SCOPE = ElementInstance.__struct_fields__.index("scope_key")
@@ -46,10 +47,18 @@ class PostgreSQLTransaction(Transaction):
     """See the port. Made by `PostgreSQLStorage.transaction`."""
 
     def __init__(
-        self, session: Session, ahead: Collection[int], *, hurry: bool, settle: Callable[..., None]
+        self,
+        session: Session,
+        ahead: Collection[int],
+        *,
+        hurry: bool,
+        settle: Callable[..., None],
+        check: Callable[[Versions], None],
     ) -> None:
+        """`settle` commits; `check` refuses schemas this program does not know."""
         self._session = session
         self._settle = settle
+        self._check = check
         self._held: set[int] = set(ahead)
         self._clock: Clock | None = None
         self._xid: str | None = None
@@ -72,7 +81,8 @@ class PostgreSQLTransaction(Transaction):
         if self._clock is None:
             if not self._asked_clock.rows:
                 self._session.sync()
-            [(now, zone)] = self._asked_clock.rows
+            [(now, zone, version, readable_since)] = self._asked_clock.rows
+            self._check(Versions(version, readable_since))
             self._clock = Clock(now, ZoneInfo(zone))
         return self._clock
 

@@ -65,12 +65,15 @@ class NotifyWire(Wire):
             return
         self._next_try = time.monotonic() + _RETRY_SECONDS
         name = _LISTENER if self._listens else _SENDER
+        connection: psycopg.Connection[Any] | None = None
         try:
             connection = psycopg.connect(**self._address.for_wire(name), autocommit=True)
             if self._listens:
                 connection.execute(f"LISTEN {_CHANNEL}")
                 connection.execute("SELECT pg_notify(%s, %s)", (_CHANNEL, _HELLO))
         except psycopg.Error:
+            if connection is not None:
+                connection.close()  # a standby takes connections, but no LISTEN
             return  # the batches' session says what is wrong; the check each second covers for us
         self._connection = connection
         self._others, self._next_count = True, 0.0

@@ -8,9 +8,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from procession.errors import InvalidInput, SchemaMismatch, StorageError
-from procession.storage.schema import VERSION, schema_info
 from procession.storage.searches.reading import reading
 from procession.storage.urls import is_postgresql, need_driver, shown
+from procession.storage.versions import check_readable, versions_in
 
 _PREFIX = "sqlite:///"
 
@@ -68,7 +68,7 @@ def open_reader(url: str) -> sa.Engine:
         SchemaMismatch: the database is none of Procession's, or of a newer one.
         StorageError: it does not exist, or cannot be read.
     """
-    engine, name = _engine(url)
+    engine, name = engine_of(url)
     try:
         _check_schema(engine, name)
     except BaseException:
@@ -77,8 +77,13 @@ def open_reader(url: str) -> sa.Engine:
     return engine
 
 
-def _engine(url: str) -> tuple[sa.Engine, str]:
-    """A read-only engine, and what to call its database."""
+def engine_of(url: str) -> tuple[sa.Engine, str]:
+    """A read-only engine, and what to call its database; whatever is in it.
+
+    Raises:
+        InvalidInput: the URL is not understood.
+        StorageError: there is no such file.
+    """
     if is_postgresql(url):
         need_driver(url)
         from procession.storage.postgresql.address import Address
@@ -96,14 +101,9 @@ def _engine(url: str) -> tuple[sa.Engine, str]:
 
 def _check_schema(engine: sa.Engine, name: str) -> None:
     with reading(engine) as connection:
-        if not sa.inspect(connection).has_table(schema_info.name):
-            raise SchemaMismatch(
-                f"database {name} has no tables of Procession; name another, or deploy to this one first"
-            )
-        query = sa.select(schema_info.c.version, schema_info.c.readable_since)
-        found = connection.execute(query).one()
-    if found.readable_since > VERSION:
+        found = versions_in(connection)
+    if found is None:
         raise SchemaMismatch(
-            f"database {name} has schema {found.version}, which needs a Procession that knows schema "
-            f"{found.readable_since}; this one knows {VERSION}: install the newer version"
+            f"database {name} has no tables of Procession; name another, or deploy to this one first"
         )
+    check_readable(found, name)

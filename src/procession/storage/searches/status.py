@@ -20,12 +20,14 @@ _definition = tables["definition"].c
 def status(engine: sa.Engine) -> Status:
     """Counts of everything that is running or waits."""
     with reading(engine) as connection:
+        # First, as everybody does: so an upgrade and this cannot wait for each other.
+        version = connection.execute(sa.select(schema_info.c.version)).scalar_one()
         at = now(connection)
         timers, next_due = connection.execute(sa.select(sa.func.count(), sa.func.min(_timer.due))).one()
         buffered = sa.select(sa.func.count()).where(_message.expires_at > at)
         open_incidents = sa.select(sa.func.count()).where(_incident.ended_at.is_(None))
         return Status(
-            schema_version=connection.execute(sa.select(schema_info.c.version)).scalar_one(),
+            schema_version=version,
             instances=count_by_state(connection),
             open_incidents=connection.execute(open_incidents).scalar_one(),
             jobs=_jobs(connection, at),

@@ -14,11 +14,12 @@ import sqlalchemy as sa
 
 from procession.errors import DatabaseReadOnly, StorageError
 from procession.storage.port import Clock, Storage, Transaction, Wire
-from procession.storage.sqlite.faults import is_busy, translated
+from procession.storage.sqlite.faults import is_busy, translated, translated_errors
 from procession.storage.sqlite.locks import WriterLocks, wait_until
 from procession.storage.sqlite.remembered import Remembered
 from procession.storage.sqlite.transaction import SQLiteTransaction
 from procession.storage.sqlite.wire import DatagramWire
+from procession.storage.versions import Versions, check_current, check_readable
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for its turn before it gives up."""
@@ -50,9 +51,11 @@ class SQLiteStorage(Storage):
         self._locks: WriterLocks | None = None
         self._reader: sa.Engine | None = None
 
-    def open(self) -> None:
+    def open(self, *, upgrade: bool = True) -> None:
         from procession.storage.migrate import migrate
 
+        if not upgrade and not self.path.exists():
+            check_current(None, str(self.path))  # so that no empty file is left behind
         with translated(str(self.path)):
             self._locks = self._make_locks()
             self._locks.acquire(self._deadline())
@@ -60,7 +63,8 @@ class SQLiteStorage(Storage):
                 self._connect()
                 engine = sa.create_engine(self.writer_url())
                 try:
-                    migrate(engine, str(self.path))
+                    with translated_errors(engine):
+                        migrate(engine, str(self.path), may_upgrade=upgrade)
                 finally:
                     engine.dispose()
                 self._check_writable()
@@ -134,9 +138,10 @@ class SQLiteStorage(Storage):
                 connection.execute("ROLLBACK")
 
     def _read_clock(self, connection: sqlite3.Connection) -> Clock:
-        last_now, offset, zone = connection.execute(
-            "SELECT last_now, clock_offset, time_zone FROM engine_state"
+        last_now, offset, zone, version, readable_since = connection.execute(
+            "SELECT last_now, clock_offset, time_zone, version, readable_since FROM engine_state, schema_info"
         ).fetchone()
+        check_readable(Versions(version, readable_since), str(self.path))
         host = time.time_ns() // 1_000_000 + offset
         return Clock(max(host, last_now), ZoneInfo(zone))
 
@@ -156,10 +161,13 @@ class SQLiteStorage(Storage):
     def changed(self) -> bool:
         if self._connection is None:
             return False
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        changed: bool = version != self._data_version
+        with translated(str(self.path)):
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            if version == self._data_version:
+                return False
+            self._read_clock(self._connection)
         self._data_version = version
-        return changed
+        return True
 
     def wire(self, *, listen: bool) -> Wire:
         return DatagramWire(self.path, listen=listen)

@@ -27,7 +27,11 @@ def _fill() -> None:
     state = {"id": 1, "last_now": now, "clock_offset": 0, "time_zone": "UTC", "next_key": FIRST_KEY}
     info = {"id": 1, "version": 1, "readable_since": 1}
     for name, values in (("engine_state", state), ("schema_info", info)):
-        table = sa.table(name, *(sa.column(column) for column in values))
+        kinds = {
+            column: sa.Text() if isinstance(value, str) else sa.BigInteger()
+            for column, value in values.items()
+        }
+        table = sa.table(name, *(sa.column(column, kind) for column, kind in kinds.items()))
         op.execute(table.insert().values(**values))
 
 
