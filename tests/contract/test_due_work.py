@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from procession.engine import Unit
 from procession.engine.records import Record
+from procession.storage.order import OutOfOrder
 from procession.storage.port import Storage
 
 from . import samples
@@ -133,6 +138,47 @@ def test_commands_come_oldest_first(storage: Storage) -> None:
     with storage.transaction() as transaction:
         assert [row.key for row in transaction.commands(2)] == [1, 2]
         assert transaction.commands(10) == sorted(rows, key=lambda row: row.key)
+
+
+def test_commands_and_timers_may_be_left_out(storage: Storage) -> None:
+    samples.save(storage, *[samples.plain("command", key) for key in (1, 2, 3)])
+    for key in (4, 5, 6):
+        samples.save(storage, samples.timer(key, due=1))
+
+    with storage.transaction() as transaction:
+        assert [row.key for row in transaction.commands(2, {1, 99})] == [2, 3]
+        assert transaction.due_timers(2, {4, 99}) == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("table", "index", "value"),
+    [
+        ("message", "message", ("t", "m", "k")),
+        ("message_subscription", "message", ("t", "m", "k")),
+        ("process_instance", "start", ("t", "p", "k")),
+        ("process_instance", "idempotency", ("t", "p", "k")),
+        ("definition", "versions", ("t", "p")),
+    ],
+)
+def test_a_transaction_that_has_handed_jobs_out_looks_up_nothing_that_locks(
+    storage: Storage, table: str, index: str, value: Any
+) -> None:
+    with storage.transaction() as transaction:
+        transaction.activatable(Unit(), "t", 1)
+        with pytest.raises(OutOfOrder, match=f"{table} by {index}"):
+            samples.find(transaction, table, index, value)
+
+
+def test_a_transaction_that_has_handed_jobs_out_loads_no_job_and_locks_no_root(storage: Storage) -> None:
+    samples.save(storage, samples.job(1), samples.plain("process_instance", 2))
+    with storage.transaction() as transaction:
+        transaction.activatable(Unit(), "t", 1)
+        with pytest.raises(OutOfOrder, match="job by key"):
+            samples.load(transaction, "job", 1)
+        with pytest.raises(OutOfOrder, match="roots are locked"):
+            transaction.lock([("process_instance", 2)])
+        # What nobody waits for may still be read
+        assert samples.load(transaction, "process_instance", 2).get(2) is not None
 
 
 def test_the_sweep_removes_expired_messages_with_their_correlations_oldest_first(storage: Storage) -> None:

@@ -285,10 +285,10 @@ def test_twenty_thousand_rows_in_one_transaction(storage: Storage) -> None:
 _PARAMETERS: dict[str, list[str]] = {
     "job/take": ["'t'", "1800000000000", "10", "'{}'"],
     "job/next": ["'t'", "1800000000000"],
-    "timer/take": ["1800000000000", "10"],
+    "timer/take": ["1800000000000", "10", "'{}'"],
     "timer/next": [],
     "message/sweep": ["1800000000000", "10"],
-    "command/take": ["10"],
+    "command/take": ["10", "'{}'"],
 }
 
 
@@ -366,6 +366,29 @@ def _lose_answers(monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
         sync(session)
 
     monkeypatch.setattr(Session, "sync", dying)
+
+
+def test_a_commit_before_a_restart_that_left_no_record_is_not_said_to_have_failed(
+    storage: PostgreSQLStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a server that is another one when the connection is made again
+    connected = storage._connected
+
+    def later() -> Session:
+        session = connected()
+        storage._started_at = "later"
+        return session
+
+    monkeypatch.setattr(storage, "_connected", later)
+    # When a commit whose answer was lost made a record that stays, that is found
+    _lose_answers(monkeypatch, after=True)
+    samples.save(storage, samples.plain("process_instance", 1))
+    # And when it did not, nobody claims to know
+    storage._started_at = "before"
+    _lose_answers(monkeypatch, after=True)
+    with pytest.raises(StorageError, match="cannot be found out"):
+        samples.save(storage, samples.timer(1, due=1))
+    assert samples.stored(storage, "timer", 1) == [samples.timer(1, due=1)]
 
 
 def test_a_storage_that_is_left_does_not_wait_for_a_server_that_is_away(

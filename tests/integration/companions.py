@@ -18,8 +18,9 @@ class Companion:
 
     def __init__(self, role: str, *arguments: str, before: tuple[str, ...] = ()) -> None:
         command = [*before, sys.executable, "-m", "tests.integration.roles", role, *arguments]
+        # Without buffers: lines read ahead into one would be missing from what `communicate` answers.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0
         )
 
     @property
@@ -28,18 +29,18 @@ class Companion:
 
     def expect(self, line: str) -> None:
         """Read a line and check it."""
-        read = self._output.readline().rstrip("\n")
+        read = self._output.readline().decode().rstrip("\n")
         assert read == line, f"expected {line!r}, read {read!r}"
 
     def tell(self, line: str = "") -> None:
-        self._input.write(f"{line}\n")
-        self._input.flush()
+        self._input.write(f"{line}\n".encode())
 
     def finish(self) -> str:
         """Close its input, wait for its end, answer what else it printed."""
         output, _ = self._process.communicate(timeout=PATIENCE)
-        assert self._process.returncode == 0, f"ended with {self._process.returncode}: {output}"
-        return output
+        text = output.decode()
+        assert self._process.returncode == 0, f"ended with {self._process.returncode}: {text}"
+        return text
 
     def kill(self) -> None:
         self._process.kill()
@@ -56,11 +57,11 @@ class Companion:
         self._output.close()
 
     @property
-    def _input(self) -> IO[str]:
+    def _input(self) -> IO[bytes]:
         assert self._process.stdin is not None
         return self._process.stdin
 
     @property
-    def _output(self) -> IO[str]:
+    def _output(self) -> IO[bytes]:
         assert self._process.stdout is not None
         return self._process.stdout

@@ -27,6 +27,12 @@ STARTS_BY_MESSAGE = bpmn(
 WAITS_AN_HOUR = bpmn(
     start() + catch("hour", on_duration("PT1H")) + end(), "s>hour hour>e", id="waits_an_hour"
 )
+MESSAGE_LATER = bpmn(
+    start() + catch("hour", on_duration("PT1H")) + receive("wait", "paid") + end(),
+    "s>hour hour>wait wait>e",
+    id="message_later",
+    definitions=message("paid", "=ref"),
+)
 
 ALL = {
     "one_job.bpmn": ONE_JOB,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from procession import Job, Procession, ProcessionError, ResourceExhausted
+from procession import DatabaseFull, Instance, Job, Procession, ProcessionError, ResourceExhausted
 from procession.broker import intake
 from procession.engine import Target, Unit
 from procession.engine import commands as c
@@ -18,6 +18,7 @@ from procession.engine.handlers.instances import Start
 from procession.engine.handlers.jobs import Complete
 from procession.engine.handlers.timers import Fire
 from procession.engine.run import Run
+from procession.storage.sqlite import SQLiteStorage
 from procession.storage.sqlite.transaction import SQLiteTransaction
 from tests.building import bpmn, catch, end, job, on_duration, start
 
@@ -182,6 +183,37 @@ async def test_a_node_with_too_much_waiting_refuses_starts_but_never_the_complet
         await first
         assert await instance.result(SOON) == {}
         assert not isinstance((await asyncio.gather(again, return_exceptions=True))[0], ResourceExhausted)
+
+
+async def test_who_needs_more_keys_than_can_be_had_is_told_and_the_node_goes_on(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Procession(url) as app:
+        await app.deploy_files(ONE_JOB)
+        # Given a node with too few keys for a batch, and a database that once refuses a larger block
+        keys = app._node._keys
+        keys._block = 40
+        keys._range = range(keys._range.start, keys._range.start + 30)
+        refused: list[int] = []
+        whole = SQLiteStorage.reserve_keys
+
+        def reserve(self: SQLiteStorage, count: int) -> range:
+            if count > 40 and not refused:
+                refused.append(count)
+                raise DatabaseFull("no space is left")
+            return whole(self, count)
+
+        monkeypatch.setattr(SQLiteStorage, "reserve_keys", reserve)
+        # When more is started at once than they are enough for
+        starts = [app.start("one") for _ in range(60)]
+        answers = await asyncio.wait_for(
+            asyncio.gather(*starts, return_exceptions=True), SOON.total_seconds()
+        )
+        # Then everybody is answered, what was refused did not happen, and the node goes on
+        assert refused
+        assert {type(answer) for answer in answers if isinstance(answer, Exception)} == {DatabaseFull}
+        assert [type(answer) for answer in answers].count(Instance) == len(await app.instances(limit=100))
+        await asyncio.gather(*(app.start("one") for _ in range(60)))
 
 
 async def test_a_handler_that_runs_too_long_is_cancelled_and_its_try_has_failed(url: str) -> None:

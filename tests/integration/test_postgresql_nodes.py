@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from procession import Job, Procession, StorageError
+from procession import DatabaseBusy, Job, Procession, StorageError
 from procession.broker import agenda as broker_agenda
 from procession.engine import Reads, Unit
 from procession.engine.records import DEFAULT_TENANT
@@ -28,7 +28,7 @@ from procession.storage.searches import InstanceStatus
 from tests.postgres import Server, programs
 
 from .companions import ROOT, Companion
-from .models import ALL
+from .models import ALL, MESSAGE_LATER
 
 PATIENCE = timedelta(seconds=60)
 ROUNDS = 30
@@ -227,25 +227,93 @@ async def test_a_restart_of_the_server_is_outlived(how: signal.Signals, postgres
             assert ask(server.url("postgres"), "SELECT count(*) FROM process_instance") == [(done,)]
 
 
+@contextmanager
+def a_held_key(url: str, correlation_key: str) -> Iterator[None]:
+    """A transaction elsewhere that holds a correlation key and does not go on."""
+    holder = open_storage(url)
+    with holder.transaction() as transaction:
+        reads = Reads(Unit(), lambda key: None)
+        reads.find(reads.unit.messages, "message", (DEFAULT_TENANT, "paid", correlation_key))
+        transaction.load(reads)
+        yield
+    holder.close()
+
+
+async def is_known_to_be_held(app: Procession) -> None:
+    """A command has been put apart (it may just be tried)."""
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while not app._node._held:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+def move_clock(url: str) -> None:
+    """An hour ahead."""
+    storage = open_storage(url)
+    storage.move_clock(3_600_000)
+    storage.close()
+
+
 async def test_a_key_that_somebody_holds_for_long_stops_only_who_needs_it(url: str) -> None:
     await deploy(url)
-    holder = open_storage(url)
     async with Procession(url) as app:
         # Given a transaction that holds the correlation key A and does not go on
-        with holder.transaction() as transaction:
-            reads = Reads(Unit(), lambda key: None)
-            reads.find(reads.unit.messages, "message", (DEFAULT_TENANT, "paid", "A"))
-            transaction.load(reads)
+        with a_held_key(url, "A"):
             # When messages are published to A and to others
-            held = asyncio.create_task(app.publish("paid", correlation_key="A", ttl=PATIENCE))
+            held = [asyncio.create_task(app.publish("paid", correlation_key="A", ttl=PATIENCE))]
             others = [app.publish("paid", correlation_key=f"B{n}", ttl=PATIENCE) for n in range(20)]
             async with asyncio.timeout(9):
                 await asyncio.gather(*others)
-            # Then the others are published, and A is when it is free
-            assert not held.done()
-        await asyncio.wait_for(held, 5)
-    holder.close()
-    assert ask(url, "SELECT count(*) FROM message") == [(21,)]
+            # Then the others are published; and as A is known to be held, nobody waits for it any more
+            assert not held[0].done()
+            await is_known_to_be_held(app)
+            for number in range(3):
+                held.append(asyncio.create_task(app.publish("paid", correlation_key="A", ttl=PATIENCE)))
+                async with asyncio.timeout(4):
+                    await app.publish("paid", correlation_key=f"C{number}", ttl=PATIENCE)
+            assert not any(task.done() for task in held)
+        # And A is published to when it is free
+        await asyncio.wait_for(asyncio.gather(*held), 5)
+        assert not app._node._held
+    assert ask(url, "SELECT count(*) FROM message") == [(27,)]
+
+
+async def test_a_durable_command_and_a_timer_wait_for_a_held_key_apart_from_the_others(url: str) -> None:
+    async with Procession(url) as app:
+        await app.deploy_files({**ALL, "later.bpmn": MESSAGE_LATER})
+        engine = sa.create_engine(driver(url))
+        timed = await app.start("message_later", {"ref": "A"})
+        with a_held_key(url, "A"):
+            # Given a message to the held key that was written on a caller's connection, and a timer behind
+            # which somebody waits for that key
+            with engine.begin() as connection:
+                await app.publish("paid", correlation_key="A", ttl=PATIENCE, connection=connection)
+            move_clock(url)
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                while not (app._node._held.rows and app._node._held.timers):  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+            # Then others of their kind are carried out
+            with engine.begin() as connection:
+                other = await app.start("no_wait", connection=connection)
+            hour = await app.start("waits_an_hour")
+            move_clock(url)
+            async with asyncio.timeout(4):
+                assert await other.result() == {}
+                assert await hour.result() == {}
+        # And these when the key is free
+        assert await timed.result(timeout=PATIENCE) == {"ref": "A"}
+        engine.dispose()
+
+
+async def test_who_leaves_while_a_key_is_held_is_told(url: str) -> None:
+    await deploy(url)
+    app = Procession(url)
+    async with app:
+        with a_held_key(url, "A"):
+            held = asyncio.create_task(app.publish("paid", correlation_key="A"))
+            await is_known_to_be_held(app)
+            await app.__aexit__(None, None, None)
+            with pytest.raises(DatabaseBusy):
+                await held
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -87,7 +87,8 @@ class Executor:
         try:
             self._commit(entries)
         except KeysExhausted:
-            self._keys.refill(force=True)
+            self._keys.grow()
+            self._keys.refill()
             self._commit(entries)
         for entry in entries:
             if entry.poison is not None:

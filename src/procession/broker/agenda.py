@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from procession.broker.batch import Batch, Entry
+from procession.broker.held import Held
 from procession.broker.wakeup import MAX_NAMES, Hint
 from procession.engine import commands as c
 from procession.storage.port import Transaction
@@ -79,17 +80,18 @@ class Agenda:
         if self._next_timer is None or due < self._next_timer:
             self._next_timer = due
 
-    def take(self, transaction: Transaction) -> list[Entry]:
-        """Durable commands and timers that are due."""
+    def take(self, transaction: Transaction, held: Held) -> list[Entry]:
+        """Durable commands and timers that are due, but for what is `held`."""
         if not self._serve:
             return []
         entries: list[Entry] = []
         if self._commands_due():
-            rows = transaction.commands(AT_ONCE)
+            rows = transaction.commands(AT_ONCE, held.rows)
             entries = [Entry(c.decode(row.payload), row_key=row.key) for row in rows]
             self._commands_wait = len(rows) == AT_ONCE
         if self._timer_due():
-            entries += [Entry(c.TriggerTimer(key)) for key in transaction.due_timers(AT_ONCE)]
+            timers = transaction.due_timers(AT_ONCE, held.timers)
+            entries += [Entry(c.TriggerTimer(key)) for key in timers]
         return entries
 
     def expect_commands(self, seconds: float = 0.0) -> None:

@@ -25,11 +25,16 @@ class KeySource:
         """The next key of the current pass."""
         self._lock = threading.Lock()
 
-    def refill(self, *, force: bool = False) -> None:
+    def grow(self) -> None:
+        """A block was not enough for a batch: before the next one a larger one is taken."""
+        with self._lock:
+            self._block *= 2
+            self._range = range(0)
+            self._at = 0
+
+    def refill(self) -> None:
         """Take a new block when less than half of one is left (before a batch, never in one)."""
-        if force or self.low:
-            if force:
-                self._block *= 2
+        if self.low:
             taken = self._storage.reserve_keys(self._block)
             with self._lock:
                 self._range = taken

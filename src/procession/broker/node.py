@@ -20,6 +20,7 @@ from procession.broker.batch import Batch, Entry
 from procession.broker.forks import forks
 from procession.broker.graphs import GraphCache
 from procession.broker.health import Health
+from procession.broker.held import Held
 from procession.broker.intake import Intake
 from procession.broker.interpreter import be_responsive
 from procession.broker.jobs import ActivatedJob, JobBoard, JobStream
@@ -35,6 +36,7 @@ log = logging.getLogger("procession.broker")
 BATCH_BYTES = 4_000_000
 CONTENDED_TRIES = 5
 """How often a batch is run again with the locks it turned out to need."""
+HELD = "another node holds what this needs; try again later"
 CLIENT_KEYS = 1000
 """Keys a node that serves only itself takes at once."""
 
@@ -53,6 +55,8 @@ class Node(Intake):
         self._waiting: dict[int, list[Watch]] = {}
         self._pace = Pace(storage.turn_seconds)
         self._paused_until = 0.0
+        self._held = Held()
+        """What needs locks that another node holds for long."""
         self._later: list[tuple[float, Submission]] = []
         """What has to wait for other nodes, and until when; the next one first."""
         self._peers = Peers(storage, listen=serve)
@@ -94,7 +98,9 @@ class Node(Intake):
             return True
         if time.monotonic() < self._paused_until:
             return False
-        return self._keys.low or self._board.wanted(self._agenda.now()) or self._agenda.has_work()
+        if self._keys.low or self._held.due():
+            return True
+        return self._board.wanted(self._agenda.now()) or self._agenda.has_work()
 
     def _pause(self) -> None:
         """Leave what is due alone for a while: the database cannot take it."""
@@ -110,7 +116,7 @@ class Node(Intake):
         idlers = len(self._idlers)  # those whose reason to look was given before this
         try:
             if not (self._queue or self._requests or self._watches or self._hints or self._peers.pending()):
-                self._tell_idle(0 if self._later else idlers)
+                self._tell_idle(0 if self._later or self._held else idlers)
                 select.select([self._wake_in.fileno(), *self._peers.sockets()], [], [], self._patience())
         finally:
             self._asleep = False
@@ -121,6 +127,8 @@ class Node(Intake):
         now = time.monotonic()
         paused = self._paused_until - now
         patience = paused if paused > 0 else self._agenda.patience(self._board.next_due())
+        if self._held and paused <= 0:
+            patience = min(patience, self._held.patience())
         return min(patience, max(self._later[0][0] - now, 0.0)) if self._later else patience
 
     def _tell_idle(self, count: int) -> None:
@@ -188,7 +196,10 @@ class Node(Intake):
             self._waiting.setdefault(watch.key, []).append(watch)
         if watches:
             self._peers.listen()  # before looking, so that no end falls in between
-        self._execute(work, [watch.key for watch in watches], takes=True)
+        # While somebody is known to hold locks for long, nobody waits for any.
+        self._execute(work, [watch.key for watch in watches], takes=True, hurry=bool(self._held))
+        if self._held.due():
+            self._try_held()
 
     def _take_submissions(self) -> list[Submission]:
         taken: list[Submission] = []
@@ -218,15 +229,16 @@ class Node(Intake):
             self.health.heard()
             self._look_again()
             if contended.held or tries == 0:
-                self._part(work, watched)
+                self._part(work, watched, ahead | contended.keys)
                 return
             again = [one for one in work if one.submission] if takes else work
             ahead |= contended.keys
             self._execute(again, watched, takes=takes, hurry=hurry, ahead=ahead, tries=tries - 1)
         except KeysExhausted:
             self._look_again()
-            self._keys.refill(force=True)
-            self._execute([one for one in work if one.submission], watched, takes=takes)
+            self._keys.grow()
+            again = [one for one in work if one.submission] if takes else work
+            self._execute(again, watched, takes=takes, hurry=hurry, ahead=ahead, tries=tries)
         except StorageError as error:
             self.health.failed(error)
             log.info("a batch failed; what is due is tried again in a second: %s", error)
@@ -243,7 +255,7 @@ class Node(Intake):
         self._board.expect(None)
         self._agenda.heed(Hint(all=True))
 
-    def _part(self, work: list[Entry], watched: list[int]) -> None:
+    def _part(self, work: list[Entry], watched: list[int], locks: frozenset[int]) -> None:
         """Another node holds what some of this needs, perhaps for long: the others must not wait for it."""
         if len(work) > 1:
             half = len(work) // 2
@@ -251,18 +263,31 @@ class Node(Intake):
             self._execute(work[half:], [], takes=False, hurry=True)
             return
         if self._stopping:
-            self._fail(work, watched, DatabaseBusy("another node holds what this needs; try again later"))
+            self._fail(work, watched, DatabaseBusy(HELD))
             return
-        self._agenda.expect_commands(IDLE_SECONDS)
         self._watches.extend(watch for key in watched for watch in self._waiting.pop(key, ()))
         for one in work:
-            log.warning("another node holds what %r needs; it is tried again in a second", one.command)
+            level = logging.DEBUG if self._held.trying else logging.WARNING
+            log.log(level, "another node holds what %r needs; it is tried until it can be had", one.command)
             if one.submission is not None:
-                self._postpone(one.submission, IDLE_SECONDS)
+                one.submission.frees = None  # the slot is free all the same
+        if work:
+            self._held.put(locks, work)
 
-    def _postpone(self, submission: Submission, seconds: float) -> None:
+    def _try_held(self) -> None:
+        """One command tells whether all that need the same locks must go on waiting."""
+        locks, group = self._held.take()
+        self._execute(group[:1], [], takes=False, hurry=True)
+        if group[0] in self._held:
+            self._held.put(locks, group[1:])
+        elif len(group) > 1:
+            self._queue.extend(one.submission for one in group[1:] if one.submission is not None)
+            self._look_again()
+        self._held.tried()
+
+    def _postpone(self, submission: Submission) -> None:
         submission.frees = None  # the slot is free all the same
-        insort(self._later, (time.monotonic() + seconds, submission), key=itemgetter(0))
+        insort(self._later, (time.monotonic() + AGAIN_SECONDS, submission), key=itemgetter(0))
 
     def _narrow(self, work: list[Entry], watched: list[int], error: Exception) -> None:
         """Write halves; a single command that cannot be written is left out, and its root hears of it."""
@@ -295,7 +320,7 @@ class Node(Intake):
             self._pace.begin()
             if takes:
                 # Into the caller's list: if the batch cannot be written, these are narrowed down too.
-                work.extend(self._agenda.take(transaction))
+                work.extend(self._agenda.take(transaction, self._held))
             batch = Batch(transaction, self._graphs, self._keys, work, watched, self._waiting)
             batch.run(self._board)
             self._agenda.set_clock(transaction.clock.now)  # it came with what was read
@@ -328,7 +353,7 @@ class Node(Intake):
         replies = Replies()
         for entry in batch.postponed:
             if entry.submission is not None:
-                self._postpone(entry.submission, AGAIN_SECONDS)
+                self._postpone(entry.submission)
         for entry in batch.entries:
             if entry.submission is not None:
                 replies.answer(entry.submission, entry.reply, entry.error)
@@ -340,6 +365,7 @@ class Node(Intake):
     # --- leaving ------------------------------------------------------------------------------
 
     def _close(self) -> None:
+        self._fail(self._held.leave(), [], DatabaseBusy(HELD))
         replies = Replies()
         while self._queue:
             late = NotReady("the app was left before the command was carried out")

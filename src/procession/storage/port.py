@@ -21,7 +21,7 @@ class Contended(Exception):
     """Another transaction has locked what this one needs; nothing of this one happened.
 
     Run the same work again in a transaction that takes `keys` ahead. If they are `held`, waiting for
-    them took too long: leave the work that needs them for later.
+    one of them took too long: leave the work that needs them for later. (Without keys it was a record.)
     """
 
     def __init__(self, keys: frozenset[int], *, held: bool) -> None:
@@ -66,6 +66,9 @@ class Transaction(ABC):
 
         Answers the targets whose root is locked now, and those that do not exist (any more). Work on
         the others must be left for a later transaction. Called once, before anything is loaded.
+
+        Raises:
+            OutOfOrder: `activatable` was called already.
         """
 
     @abstractmethod
@@ -79,6 +82,7 @@ class Transaction(ABC):
 
         Raises:
             Contended: another transaction has locked a value or a record.
+            OutOfOrder: `activatable` was called already, and a job is among it or a look-up that locks.
         """
 
     @abstractmethod
@@ -86,19 +90,23 @@ class Transaction(ABC):
         """A process definition and the file it came from."""
 
     @abstractmethod
-    def commands(self, limit: int) -> list[CommandRow]:
-        """Waiting command rows that nobody else works on, oldest first; they are this transaction's now."""
+    def commands(self, limit: int, without: Collection[int] = ()) -> list[CommandRow]:
+        """Waiting command rows that nobody else works on, oldest first; they are this transaction's now.
+
+        `without` are the keys of rows to leave out."""
 
     @abstractmethod
-    def due_timers(self, limit: int) -> list[int]:
-        """Keys of timers due at `clock.now`, earliest first, whose roots could be locked."""
+    def due_timers(self, limit: int, without: Collection[int] = ()) -> list[int]:
+        """Keys of timers due at `clock.now`, earliest first, whose roots could be locked.
+
+        `without` are the keys of timers to leave out."""
 
     @abstractmethod
     def activatable(self, unit: Unit, type_: str, limit: int) -> list[Job]:
         """Jobs of a type that may be handed out now (created, backed off long enough, or with an
         expired lease), highest priority first, then oldest; put into `unit`. Jobs the unit
         already works with are left out, and those that another transaction does. Nothing is waited
-        for after this."""
+        for after this: what would is refused (`order.OutOfOrder`)."""
 
     @abstractmethod
     def next_job_due(self, type_: str) -> int | None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,20 +56,20 @@ class Answer(NamedTuple):
 
 
 class Background:
-    """A command that runs until it is told to stop."""
+    """A command that runs until it is told to stop; made when it has said that it runs."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.first_line = self._read()
-
-    def _read(self) -> str:
+    def __init__(self, command: Sequence[str], folder: Path, env: dict[str, str]) -> None:
+        # Without a buffer: lines read ahead into one would be missing from what `communicate` answers.
+        self._process = subprocess.Popen(
+            command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
         assert self._process.stdout is not None
-        return self._process.stdout.readline()
+        self.first_line = self._process.stdout.readline().decode()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> Answer:
         self._process.send_signal(number)
         out, err = self._process.communicate(timeout=SECONDS)
-        return Answer(self._process.returncode, self.first_line + out, err)
+        return Answer(self._process.returncode, self.first_line + out.decode(), err.decode())
 
     def end(self) -> None:
         if self._process.poll() is None:
@@ -115,15 +115,7 @@ class Shell:
 
     def begin(self, *arguments: str) -> Background:
         """Start a command, and wait until it says that it runs."""
-        process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=self.folder,
-            env=self._env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.running.append(Background(process))
+        self.running.append(Background([*COMMAND, *arguments], self.folder, self._env))
         return self.running[-1]
 
 

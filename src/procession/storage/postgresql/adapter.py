@@ -146,7 +146,8 @@ class PostgreSQLStorage(Storage):
         """What became of a transaction, for as long as it takes to know.
 
         Raises:
-            StorageError: the storage is being closed, or the server was restarted and nothing tells.
+            StorageError: the storage is being closed, or the server was restarted and nothing tells. It
+                does not say that nothing happened.
         """
         began_on, tries = self._started_at, 0
         while True:
@@ -154,7 +155,9 @@ class PostgreSQLStorage(Storage):
                 session = self._living()
                 if self._started_at != began_on:
                     # After a crash a number that never reached the disk is given out again.
-                    return self._stands(session, witness)
+                    if witness is None:
+                        break
+                    return self._stands(session, *witness)
                 [(status,)] = self._ask(session, s.XID_STATUS, xid.encode())
                 if status != "in progress":
                     return bool(status == "committed")
@@ -173,13 +176,13 @@ class PostgreSQLStorage(Storage):
                     f"database {self.name}: the connection was lost in a commit, and it was left before "
                     "it was known whether that happened"
                 )
+        raise StorageError(
+            f"database {self.name}: the server was restarted in a commit that made no record to look for, "
+            "so whether it happened cannot be found out"
+        )
 
-    def _stands(self, session: Session, witness: tuple[str, int] | None) -> bool:
+    def _stands(self, session: Session, name: str, key: int) -> bool:
         """Whether a record that the transaction made is there."""
-        if witness is None:
-            log.warning("whether a commit before the restart of %s happened is not known", self.name)
-            return False
-        name, key = witness
         table = s.STATEMENTS[name]
         return bool(self._ask(session, table.by_key, *[array or b"" for array in table.keys([key])]))
 

@@ -13,11 +13,8 @@ from typing import Any
 
 import msgspec
 
-from procession.engine.tables import TABLES
+from procession.storage.order import LOCKING
 
-_LOCKING = {
-    (name, index) for name, table in TABLES.items() for index, spec in table.indexes.items() if spec.locks
-}
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -26,7 +23,7 @@ def locks_of(finds: Mapping[tuple[str, str], Collection[Any]]) -> set[int]:
     return {
         _number(index, value)
         for (table, index), values in finds.items()
-        if (table, index) in _LOCKING
+        if (table, index) in LOCKING
         for value in values
     }
 

@@ -239,12 +239,13 @@ RESOURCE = statement(
 )
 COMMANDS = statement(
     "command/take",
-    f"SELECT {columns('command')} FROM command t ORDER BY t.key LIMIT $1::bigint FOR UPDATE SKIP LOCKED",
+    f"SELECT {columns('command')} FROM command t WHERE t.key<>ALL($2::bigint[]) "
+    "ORDER BY t.key LIMIT $1::bigint FOR UPDATE SKIP LOCKED",
 )
 DUE_TIMERS = statement(
     "timer/take",
-    "SELECT key FROM (SELECT key, root_key FROM timer WHERE due<=$1::bigint ORDER BY due, key "
-    "LIMIT $2::bigint) t WHERE pg_try_advisory_xact_lock(root_key)",
+    "SELECT key FROM (SELECT key, root_key FROM timer WHERE due<=$1::bigint AND key<>ALL($3::bigint[]) "
+    "ORDER BY due, key LIMIT $2::bigint) t WHERE pg_try_advisory_xact_lock(root_key)",
 )
 NEXT_TIMER = statement("timer/next", "SELECT min(due) FROM timer")
 _PRIORITIES = (

@@ -11,10 +11,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import psycopg
 
 from procession.engine import Reads, Table, Target, Unit
 from procession.engine.records import CommandRow, Definition, ElementInstance, Job
 from procession.engine.tables import TABLES
+from procession.storage.order import OutOfOrder, refuse_waits
 from procession.storage.port import Clock, Contended, Transaction
 from procession.storage.postgresql import statements as s
 from procession.storage.postgresql.locks import locks_of, split
@@ -69,6 +71,7 @@ class PostgreSQLTransaction(Transaction):
         """What `lock` loaded ahead, and the command rows taken: (table, keys asked for, rows)."""
         self._absent: set[Target] = set()
         self._next_jobs: dict[str, Answer] = {}
+        self._has_activated = False
         session.ask(s.BEGIN)
         if hurry:
             session.ask(s.HURRY)
@@ -96,6 +99,8 @@ class PostgreSQLTransaction(Transaction):
     def lock(self, targets: Collection[Target]) -> set[Target]:
         if not targets:
             return set()
+        if self._has_activated:
+            raise OutOfOrder("roots are locked before jobs are handed out, not afterwards")
         self._ask_xid()
         by_table: dict[str, list[int]] = {}
         for table, key in targets:
@@ -132,9 +137,8 @@ class PostgreSQLTransaction(Transaction):
             asked.append((other, self._session.ask(companion, integers(keys))))
         return asked
 
-    def _lock_values(self, finds: dict[tuple[str, str], set[Any]]) -> Callable[[], None]:
+    def _lock_values(self, wanted: set[int]) -> Callable[[], None]:
         """Ask for the locks of look-ups; what is answered checks, afterwards, that all were got."""
-        wanted = locks_of(finds) - self._held
         wait, attempt = split(wanted, self._held)
         refused = self._session.ask(s.TRY_FOR, integers(attempt)) if attempt else None
         if wait:
@@ -150,11 +154,14 @@ class PostgreSQLTransaction(Transaction):
     # --- loading --------------------------------------------------------------------------------
 
     def load(self, reads: Reads) -> None:
+        if self._has_activated:
+            refuse_waits(reads)
         unit = reads.unit
         self._ask_xid()
         self._pour(unit)
         asked: list[tuple[str, list[Any], Answer]] = []
-        check = self._lock_values(reads.finds)
+        wanted = locks_of(reads.finds) - self._held
+        check = self._lock_values(wanted)
         for name, wanted in reads.keys.items():
             loaded = unit.by_name[name].loaded
             keys = [key for key in wanted if key not in loaded]
@@ -165,7 +172,10 @@ class PostgreSQLTransaction(Transaction):
             for (name, index), values in reads.finds.items()
         ]
         if asked or found:
-            self._session.sync()
+            try:
+                self._session.sync()
+            except psycopg.errors.LockNotAvailable as error:
+                raise Contended(frozenset(self._held | wanted), held=True) from error
         check()
         for name, keys, answer in asked:
             _put(unit.by_name[name], answer.rows, keys)
@@ -217,16 +227,17 @@ class PostgreSQLTransaction(Transaction):
 
     # --- due work -------------------------------------------------------------------------------
 
-    def commands(self, limit: int) -> list[CommandRow]:
-        rows = self._now(s.COMMANDS, _number(limit))
+    def commands(self, limit: int, without: Collection[int] = ()) -> list[CommandRow]:
+        rows = self._now(s.COMMANDS, _number(limit), integers(list(without)))
         self._loaded.append(("command", [row[0] for row in rows], rows))
         return [CommandRow(*row) for row in rows]
 
-    def due_timers(self, limit: int) -> list[int]:
-        rows = self._now(s.DUE_TIMERS, _number(self.clock.now), _number(limit))
+    def due_timers(self, limit: int, without: Collection[int] = ()) -> list[int]:
+        rows = self._now(s.DUE_TIMERS, _number(self.clock.now), _number(limit), integers(list(without)))
         return [key for (key,) in rows]
 
     def activatable(self, unit: Unit, type_: str, limit: int) -> list[Job]:
+        self._has_activated = True
         table = unit.jobs
         now = self.clock.now
         known = [

@@ -13,6 +13,7 @@ import msgspec
 from procession.engine import Reads, Table, Target, Unit
 from procession.engine.records import CommandRow, Definition, ElementInstance, Job
 from procession.engine.tables import TABLES
+from procession.storage.order import OutOfOrder, refuse_waits
 from procession.storage.port import Clock, Transaction
 from procession.storage.rows import KEY_OF_ROW, Row
 from procession.storage.sqlite.remembered import Remembered, Written
@@ -21,6 +22,10 @@ from procession.storage.sqlite.statements import BLOCKS, STATEMENTS
 _json = msgspec.json.Encoder().encode
 _rows = msgspec.json.Decoder(list[tuple]).decode  # type: ignore[type-arg] # of anything
 _ARRAYS = msgspec.structs.astuple
+
+
+def _keys(keys: Iterable[int]) -> str:
+    return _json(list(keys)).decode()
 
 
 def _columns(name: str, fields: Iterable[str]) -> Callable[[Row], Row]:
@@ -63,6 +68,7 @@ class SQLiteTransaction(Transaction):
         self._written: list[Written] = []
         self._execute = connection.execute
         self._changes_before = connection.total_changes
+        self._has_activated = False
 
     @property
     def clock(self) -> Clock:
@@ -72,9 +78,13 @@ class SQLiteTransaction(Transaction):
         return Unit(self._remembered)
 
     def lock(self, targets: Collection[Target]) -> set[Target]:
+        if self._has_activated:
+            raise OutOfOrder("roots are locked before jobs are handed out, not afterwards")
         return set(targets)
 
     def load(self, reads: Reads) -> None:
+        if self._has_activated:
+            refuse_waits(reads)
         for name, keys in reads.keys.items():
             self._load_keys(reads.unit.by_name[name], keys)
             for companion, field in TABLES[name].companions:
@@ -153,15 +163,22 @@ class SQLiteTransaction(Transaction):
         ).fetchone()
         return None if row is None else (Definition(*row[:-1]), row[-1])
 
-    def commands(self, limit: int) -> list[CommandRow]:
-        statement = f"SELECT {STATEMENTS['command'].columns} FROM command t ORDER BY t.key LIMIT ?"
-        return [CommandRow(*row) for row in self._execute(statement, (limit,))]
+    def commands(self, limit: int, without: Collection[int] = ()) -> list[CommandRow]:
+        statement = (
+            f"SELECT {STATEMENTS['command'].columns} FROM command t "
+            "WHERE t.key NOT IN (SELECT value FROM json_each(?)) ORDER BY t.key LIMIT ?"
+        )
+        return [CommandRow(*row) for row in self._execute(statement, (_keys(without), limit))]
 
-    def due_timers(self, limit: int) -> list[int]:
-        statement = "SELECT key FROM timer WHERE due<=? ORDER BY due, key LIMIT ?"
-        return [key for (key,) in self._execute(statement, (self.clock.now, limit))]
+    def due_timers(self, limit: int, without: Collection[int] = ()) -> list[int]:
+        statement = (
+            "SELECT key FROM timer WHERE due<=? AND key NOT IN (SELECT value FROM json_each(?)) "
+            "ORDER BY due, key LIMIT ?"
+        )
+        return [key for (key,) in self._execute(statement, (self.clock.now, _keys(without), limit))]
 
     def activatable(self, unit: Unit, type_: str, limit: int) -> list[Job]:
+        self._has_activated = True
         table = unit.jobs
         found: list[Job] = []
         priority = self._execute(_NEXT_PRIORITY, (type_, _ALL_PRIORITIES)).fetchone()[0]
