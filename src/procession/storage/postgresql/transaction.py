@@ -268,7 +268,8 @@ class PostgreSQLTransaction(Transaction):
                     raise TypeError(f"records of {table.name} do not change")
                 single = self._write_alike(statements.update_alike, changes.updated)
                 if single:
-                    ask(statements.update, _json(list(map(statements.narrow, single))))
+                    keys = integers(list({_first(table.key_of(record)) for record in single}))
+                    ask(statements.update, _json(list(map(statements.narrow, single))), keys)
             if changes.added:
                 single = self._write_alike(statements.insert_alike, changes.added)
                 if single:
@@ -317,6 +318,12 @@ class PostgreSQLTransaction(Transaction):
         """Its number, if it has got one."""
         rows = self._asked_xid.rows if self._asked_xid is not None else []
         return rows[0][0] if rows else None
+
+
+def _first(key: Any) -> int:
+    """The first field of a record's key, which is a number in every table."""
+    first: int = key[0] if isinstance(key, tuple) else key
+    return first
 
 
 def _places(table: str) -> tuple[str, ...]:
