@@ -4,6 +4,11 @@ Rows come in the binary format, which is faster than one JSON text (3.5 instead 
 row). New rows go as a JSON array of objects: that costs Python a quarter of what arrays for unnest
 do. The server needs half a microsecond for each value in it, so what is the same for many rows of a
 batch is given once.
+
+The server plans each statement for the rows that a table had when it was last analyzed. For a few it
+would read the whole table and filter, and go on doing so when there are many; so statements are
+written so that only look-ups by index are possible: `key=ANY(...)`, or a LATERAL that OFFSET or LIMIT
+keeps apart.
 """
 
 from __future__ import annotations
@@ -53,7 +58,8 @@ class TableStatements(msgspec.Struct, frozen=True, eq=False):
     """One parameter: a JSON array of records."""
     insert_alike: Alike | None
     update: Statement | None
-    """One parameter: a JSON array of what `narrow` makes of them."""
+    """Parameters: a JSON array of what `narrow` makes of them, an array of their keys (of the first
+    field of these)."""
     update_alike: Alike | None
     narrow: Callable[[Any], Any]
     delete: Statement
@@ -89,7 +95,7 @@ def _compile(name: str, spec: TableSpec) -> TableStatements:
     match = " AND ".join(f"t.{field}=v.{field}" for field in spec.key)
     update = (
         f"UPDATE {name} t SET {','.join(f'{field}=v.{field}' for field in spec.changes)} "
-        f"FROM {_recordset(changing, types)} WHERE {match}"
+        f"FROM {_recordset(changing, types)} WHERE {match} AND t.{spec.key[0]}=ANY($2::bigint[])"
     )
     given = ",".join(f"decode({f},'base64')" if types[f] == "bytea" else f for f in fields)
     return TableStatements(
@@ -103,9 +109,7 @@ def _compile(name: str, spec: TableSpec) -> TableStatements:
         if len(spec.key) == 1 and len(spec.changes) > 1
         else None,
         narrow=lambda record: narrow(*values(record)),
-        delete=statement(
-            f"{name}/delete", f"DELETE FROM {name} t USING {_unnest(spec.key, types)} WHERE {match}"
-        ),
+        delete=statement(f"{name}/delete", _delete(name, spec, types)),
         by_key=statement(f"{name}/key", _by_key(name, spec, types)),
         keys=_arrays(name, spec.key),
         by_index={
@@ -158,12 +162,25 @@ def _unnest(fields: tuple[str, ...], types: dict[str, str]) -> str:
     return f"unnest({arrays}) AS v({','.join(fields)})"
 
 
+def _delete(name: str, spec: TableSpec, types: dict[str, str]) -> str:
+    first, *others = spec.key
+    if not others:
+        return f"DELETE FROM {name} WHERE {first}=ANY($1::bigint[])"
+    match = " AND ".join(f"t.{field}=v.{field}" for field in spec.key)
+    return (
+        f"DELETE FROM {name} t USING {_unnest(spec.key, types)} WHERE {match} AND t.{first}=ANY($1::bigint[])"
+    )
+
+
 def _by_key(name: str, spec: TableSpec, types: dict[str, str]) -> str:
     if len(spec.key) == 1:
         where = f"FROM {name} t WHERE t.{spec.key[0]}=ANY($1::bigint[])"
         return f"SELECT {columns(name)} {where} {_ROW_LOCKS.get(name, '')}"
     match = " AND ".join(f"t.{field}=v.{field}" for field in spec.key)
-    return f"SELECT {columns(name)} FROM {_unnest(spec.key, types)} JOIN {name} t ON {match}"
+    return (
+        f"SELECT t.* FROM {_unnest(spec.key, types)} CROSS JOIN LATERAL "
+        f"(SELECT {columns(name)} FROM {name} t WHERE {match} OFFSET 0) t"
+    )
 
 
 def _by_index(name: str, spec: TableSpec, index: Index, types: dict[str, str]) -> str:
@@ -171,20 +188,19 @@ def _by_index(name: str, spec: TableSpec, index: Index, types: dict[str, str]) -
     if index.open_only:
         match += " AND t.ended_at IS NULL"
     order = ",".join(f"t.{field}" for field in spec.key)
-    values = _unnest(index.fields, types)
-    if index.limit is None:
-        return f"SELECT {columns(name)} FROM {values} JOIN {name} t ON {match} ORDER BY {order}"
+    # Ordered by a value that no index has: else the primary key is read from its beginning.
+    apart = "OFFSET 0" if index.limit is None else f"ORDER BY t.{spec.key[0]}+0 LIMIT {index.limit}"
     return (
-        f"SELECT t.* FROM {values} CROSS JOIN LATERAL (SELECT {columns(name)} FROM {name} t "
-        f"WHERE {match} ORDER BY {order} LIMIT {index.limit}) t ORDER BY {order}"
+        f"SELECT t.* FROM {_unnest(index.fields, types)} CROSS JOIN LATERAL (SELECT {columns(name)} "
+        f"FROM {name} t WHERE {match} {apart}) t ORDER BY {order}"
     )
 
 
 def _companion(name: str, other: str, field: str) -> Statement:
     return statement(
         f"{name}/with/{other}",
-        f"SELECT {columns(other)} FROM {other} t WHERE t.key IN "
-        f"(SELECT {field} FROM {name} WHERE key=ANY($1::bigint[]))",
+        f"SELECT {columns(other)} FROM {other} t WHERE t.key=ANY(ARRAY("
+        f"SELECT {field} FROM {name} WHERE key=ANY($1::bigint[])))",
     )
 
 
@@ -229,7 +245,8 @@ JOBS_OF_LOCKED_ROOTS = statement(
 AROUND = statement(
     "element_instance/around",
     "WITH RECURSIVE up AS (SELECT e.* FROM element_instance e WHERE e.key=ANY($1::bigint[]) UNION "
-    "SELECT e.* FROM up JOIN element_instance e ON e.key=up.scope_key WHERE up.scope_key<>up.instance_key) "
+    "SELECT e.* FROM up CROSS JOIN LATERAL (SELECT e.* FROM element_instance e WHERE e.key=up.scope_key "
+    "OFFSET 0) e WHERE up.scope_key<>up.instance_key) "
     f"SELECT {columns('element_instance')} FROM up t",
 )
 RESOURCE = statement(
@@ -244,8 +261,10 @@ COMMANDS = statement(
 )
 DUE_TIMERS = statement(
     "timer/take",
+    # Many may be due at the same time, so the index alone has to give the order. Some more are looked at
+    # than are taken: the first ones may be with other nodes.
     "SELECT key FROM (SELECT key, root_key FROM timer WHERE due<=$1::bigint AND key<>ALL($3::bigint[]) "
-    "ORDER BY due, key LIMIT $2::bigint) t WHERE pg_try_advisory_xact_lock(root_key)",
+    "ORDER BY due LIMIT 4*$2::bigint) t WHERE pg_try_advisory_xact_lock(root_key) LIMIT $2::bigint",
 )
 NEXT_TIMER = statement("timer/next", "SELECT min(due) FROM timer")
 _PRIORITIES = (
@@ -274,7 +293,8 @@ SWEEP_CORRELATIONS = statement(
     "correlation/sweep",
     "WITH gone AS (SELECT message_key, process_id FROM correlation WHERE message_key=ANY($1::bigint[]) "
     "FOR UPDATE SKIP LOCKED) DELETE FROM correlation c USING gone "
-    "WHERE c.message_key=gone.message_key AND c.process_id=gone.process_id",
+    "WHERE c.message_key=gone.message_key AND c.process_id=gone.process_id "
+    "AND c.message_key=ANY($1::bigint[])",
 )
 
 

@@ -6,7 +6,7 @@ the clock with the root locks and the records that commands name, the writes wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,9 @@ _WITNESSES = ("process_instance", "element_instance", "definition", "message", "
 
 _MANY = 8
 """Records from which on a statement of their own costs less than repeating what they have in common."""
+
+_AT_ONCE = 200
+"""Records that one statement updates or deletes: at worst it compares each with each."""
 
 
 def _number(value: int) -> bytes:
@@ -283,13 +286,14 @@ class PostgreSQLTransaction(Transaction):
             changes = table.changes()
             statements = STATEMENTS[table.name]
             if changes.removed:
-                ask(statements.delete, *statements.keys(changes.removed))
+                for removed in _blocks(changes.removed):
+                    ask(statements.delete, *statements.keys(removed))
             if changes.updated:
                 if statements.update is None:
                     raise TypeError(f"records of {table.name} do not change")
-                single = self._write_alike(statements.update_alike, changes.updated)
-                if single:
-                    ask(statements.update, _json(list(map(statements.narrow, single))))
+                for block in _blocks(self._write_alike(statements.update_alike, changes.updated)):
+                    keys = integers(list({_first(table.key_of(record)) for record in block}))
+                    ask(statements.update, _json(list(map(statements.narrow, block))), keys)
             if changes.added:
                 single = self._write_alike(statements.insert_alike, changes.added)
                 if single:
@@ -338,6 +342,17 @@ class PostgreSQLTransaction(Transaction):
         """Its number, if it has got one."""
         rows = self._asked_xid.rows if self._asked_xid is not None else []
         return rows[0][0] if rows else None
+
+
+def _blocks(items: list[Any]) -> Iterator[list[Any]]:
+    for at in range(0, len(items), _AT_ONCE):
+        yield items[at : at + _AT_ONCE]
+
+
+def _first(key: Any) -> int:
+    """The first field of a record's key, which is a number in every table."""
+    first: int = key[0] if isinstance(key, tuple) else key
+    return first
 
 
 def _places(table: str) -> tuple[str, ...]:
