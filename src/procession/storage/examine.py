@@ -7,12 +7,10 @@ import os
 import msgspec
 import sqlalchemy as sa
 
-from procession.storage import schema
+from procession.storage import schema, versions
 from procession.storage.searches.opening import engine_of
 from procession.storage.searches.reading import reading
 from procession.storage.versions import Versions, versions_in
-
-OLDEST_SERVER = 130000
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,8 +121,8 @@ class _PostgreSQL:
 
     def _check_server(self, connection: sa.Connection) -> None:
         encoding = self._settings["server_encoding"]
-        if int(self._settings["server_version_num"]) < OLDEST_SERVER:
-            self.problems.append(f"the server is too old; use PostgreSQL {OLDEST_SERVER // 10000} or newer")
+        if int(self._settings["server_version_num"]) // 10_000 < versions.OLDEST_SERVER:
+            self.problems.append(f"the server is too old; use PostgreSQL {versions.OLDEST_SERVER} or newer")
         if encoding != "UTF8":
             self.problems.append(f"its encoding is {encoding}; create a database with UTF8 and use that")
         if connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one():
