@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -190,6 +191,35 @@ async def load(url: str, journal: str, count: str) -> None:
     _say("done")
 
 
+def _skew(seconds: str) -> None:
+    """From now on this host's clock is wrong."""
+    clock, shift = time.time_ns, int(seconds) * 1_000_000_000
+    time.time_ns = lambda: clock() + shift
+    time.time = lambda: (clock() + shift) / 1e9
+
+
+async def skewed(url: str, seconds: str) -> None:
+    """A worker on a host whose clock is wrong; each job fails once, then takes three times its lease."""
+    _skew(seconds)
+    app = Procession(url)
+
+    @app.task("work", timeout=SHORT, concurrency=20, backoff=timedelta(seconds=2))
+    async def work(job: Job) -> None:
+        if job.retries == 3:
+            raise RuntimeError("not yet")
+        await asyncio.sleep(3 * SHORT.total_seconds())
+
+    async with app:
+        _say("ready")
+        await _until_closed()
+
+
+async def skewed_never_done(url: str, seconds: str) -> None:
+    """As `never_done`, on a host whose clock is wrong."""
+    _skew(seconds)
+    await never_done(url)
+
+
 _ROLES: dict[str, Callable[..., Awaitable[None]]] = {
     role.__name__: role
     for role in (
@@ -204,6 +234,8 @@ _ROLES: dict[str, Callable[..., Awaitable[None]]] = {
         fork_sync,
         hold_and_fork,
         load,
+        skewed,
+        skewed_never_done,
     )
 }
 

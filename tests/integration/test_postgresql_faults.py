@@ -289,7 +289,7 @@ def test_a_node_that_was_held_up_in_a_transaction_lost_only_that(
         time.sleep(1.0)
         with (
             pytest.raises(StorageError, match=r"was undone; try again|was lost; nothing of this"),
-            _said(url),
+            translated(url),
         ):
             transaction.next_timer_due()
     with storage.transaction() as transaction:

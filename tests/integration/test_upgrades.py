@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from procession import Procession, SchemaMismatch, StorageError
-from procession.storage import migrate, open_storage, schema
+from procession.storage import migrate, open_storage, schema, versions
+from procession.storage.examine import examine
 from procession.storage.searches import InstanceStatus
 from tests.migrations import engine, second_version, upgrade
 from tests.postgres import Server
@@ -206,6 +207,13 @@ def test_a_node_that_may_not_upgrade_says_what_to_do(url: str, monkeypatch: pyte
     monkeypatch.setattr(schema, "VERSION", 2)
     with pytest.raises(SchemaMismatch, match=r"has schema 1.*needs schema 2: run `procession db upgrade`"):
         open_storage(url, upgrade=False)
+
+
+def test_a_server_that_is_too_old_is_refused(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "OLDEST_SERVER", 99)
+    with pytest.raises(StorageError, match="use 99 or newer"):
+        open_storage(postgresql_url)
+    assert examine(postgresql_url).problems == ["the server is too old; use PostgreSQL 99 or newer"]
 
 
 async def test_a_user_without_the_right_to_change_tables_can_work(

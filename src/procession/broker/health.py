@@ -55,7 +55,7 @@ class Health:
         self.heard()
         if isinstance(error, DatabaseFull):
             self._trial_from = time.monotonic() + FULL_SECONDS
-        if not self.failing:
+        if error.message != self._state.reason:
             log.warning("not ready: %s", error.message)
         since = self._state.since if self.failing else datetime.now(UTC)
         self._state = Readiness(ready=False, since=since, reason=error.message)

@@ -68,6 +68,10 @@ class Node(Intake):
         self._started = True
         self._thread.start()
 
+    def now(self) -> int:
+        """The database's time in epoch milliseconds, as far as the last batch tells: leases end by it."""
+        return self._agenda.now()
+
     def stop(self) -> None:
         """Finish what was submitted, then end the thread and close the storage."""
         self._stopping = True

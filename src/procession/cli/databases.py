@@ -62,7 +62,9 @@ def _write(db: str, from_version: int | None, format: OutputFormat) -> None:
 
     full_name(db)  # a URL that is not understood is refused
     start = _version(db) if from_version is None else from_version
-    written = upgrade_sql("postgresql" if is_postgresql(db) else "sqlite", start) if start < VERSION else ""
+    dialect = "postgresql" if is_postgresql(db) else "sqlite"
+    newer = from_version is None and start > VERSION
+    written = "" if newer else upgrade_sql(dialect, start)
     if format is OutputFormat.JSON:
         print_json({"from_version": start, "to_version": max(start, VERSION), "sql": written})
     else:

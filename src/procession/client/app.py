@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -240,9 +239,6 @@ class Procession:
     @property
     def _storage(self) -> Storage:
         return self._node.storage
-
-    def _now(self) -> int:
-        return time.time_ns() // 1_000_000
 
     def _look(self) -> None:
         if self._running is not None:

@@ -44,7 +44,7 @@ async def write_command(
         "root_key": None,
         "tenant": DEFAULT_TENANT,
         "payload": c.encode(command),
-        "created_at": app._now(),
+        "created_at": app._node.now(),
     }
     insert = tables["command"].insert().values(**values)
     try:

@@ -232,7 +232,7 @@ class Worker:
             log.info("job %d was taken back before its answer came: %s", activated.key, error)
         elif isinstance(error, WrongState):
             log.warning("the answer to job %d was refused: %s", activated.key, error)
-        elif time.time() * 1000 < activated.deadline:
+        elif self._node.now() < activated.deadline:
             self._loop.call_later(ANSWER_AGAIN_SECONDS, self._answer, activated, answer)
         else:
             log.error("job %d could not be answered before its lease ended: %s", activated.key, error)

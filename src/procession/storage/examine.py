@@ -7,12 +7,10 @@ import os
 import msgspec
 import sqlalchemy as sa
 
-from procession.storage import schema
+from procession.storage import schema, versions
 from procession.storage.searches.opening import engine_of
 from procession.storage.searches.reading import reading
 from procession.storage.versions import Versions, versions_in
-
-OLDEST_SERVER = 130000
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +44,8 @@ def examine(url: str) -> Examination:
         InvalidInput: the URL is not understood.
         StorageError: there is no such database, or it cannot be read.
     """
-    engine, name = engine_of(url)
+    # Read-only sessions would not show whether others may write.
+    engine, name = engine_of(url, read_only=False)
     try:
         with reading(engine) as connection:
             found = versions_in(connection)
@@ -122,30 +121,16 @@ class _PostgreSQL:
 
     def _check_server(self, connection: sa.Connection) -> None:
         encoding = self._settings["server_encoding"]
-        if int(self._settings["server_version_num"]) < OLDEST_SERVER:
-            self.problems.append(f"the server is too old; use PostgreSQL {OLDEST_SERVER // 10000} or newer")
+        if int(self._settings["server_version_num"]) // 10_000 < versions.OLDEST_SERVER:
+            self.problems.append(f"the server is too old; use PostgreSQL {versions.OLDEST_SERVER} or newer")
         if encoding != "UTF8":
             self.problems.append(f"its encoding is {encoding}; create a database with UTF8 and use that")
         if connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar_one():
             self.problems.append("it is a standby, which may only be read; connect to the primary server")
-        elif self._read_only(connection):
+        elif self._settings["default_transaction_read_only"] == "on":
             self.problems.append(
                 "it may only be read (default_transaction_read_only); turn that off, or use another"
             )
-
-    def _read_only(self, connection: sa.Connection) -> bool:
-        """Our own connection asks for reading only, so what others would get has to be looked up."""
-        query = (
-            "SELECT split_part(value, '=', 2) FROM pg_db_role_setting, unnest(setconfig) value "
-            "WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname=current_database())) "
-            "AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname=current_user)) "
-            "AND value LIKE 'default\\_transaction\\_read\\_only=%%' "
-            "ORDER BY setrole<>0 DESC, setdatabase<>0 DESC LIMIT 1"
-        )
-        own = connection.exec_driver_sql(query).scalar()
-        of_server = "SELECT reset_val FROM pg_settings WHERE name='default_transaction_read_only'"
-        value = own if own is not None else connection.exec_driver_sql(of_server).scalar()
-        return str(value) in ("on", "true", "yes", "1")
 
     def _check_durability(self) -> None:
         losing = {

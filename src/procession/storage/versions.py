@@ -10,6 +10,9 @@ from procession.errors import SchemaMismatch
 from procession.storage import schema
 from procession.storage.schema import schema_info
 
+OLDEST_SERVER = 13
+"""Of PostgreSQL: older ones do not tell what became of a transaction."""
+
 
 class Versions(NamedTuple):
     """What the schema row of a database says."""

@@ -66,6 +66,12 @@ class Background:
         assert self._process.stdout is not None
         self.first_line = self._process.stdout.readline().decode()
 
+    def line_with(self, text: str) -> str:
+        """Wait for the next line in which a text occurs."""
+        while text not in (line := self._read()):
+            assert line, f"it ended without saying {text!r}"
+        return line
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> Answer:
         self._process.send_signal(number)
         out, err = self._process.communicate(timeout=SECONDS)

@@ -14,6 +14,7 @@ import psycopg
 import sqlalchemy as sa
 
 from procession.errors import DatabaseReadOnly, StorageError
+from procession.storage import versions
 from procession.storage.port import Contended, Storage, Transaction, Wire
 from procession.storage.postgresql import statements as s
 from procession.storage.postgresql.address import Address
@@ -53,10 +54,15 @@ class PostgreSQLStorage(Storage):
 
         session = self._connected(prepared=False)
         try:
-            encoding = session.parameter(b"server_encoding")
+            version, encoding = session.server_version, session.parameter(b"server_encoding")
             [(read_only,)] = self._ask(session, s.READ_ONLY)
         finally:
             session.close()
+        if version < versions.OLDEST_SERVER:
+            raise StorageError(
+                f"database {self.name}: its server is PostgreSQL {version}; "
+                f"use {versions.OLDEST_SERVER} or newer"
+            )
         if encoding != "UTF8":
             raise StorageError(f"database {self.name}: its encoding is {encoding}; create one with UTF8")
         if read_only == "on":

@@ -78,6 +78,11 @@ class Session:
         return (self._pg.parameter_status(name) or b"").decode()
 
     @property
+    def server_version(self) -> int:
+        """The server's major version."""
+        return self._pg.server_version // 10_000
+
+    @property
     def socket(self) -> int:
         return self._pg.socket
 

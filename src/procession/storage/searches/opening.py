@@ -77,8 +77,8 @@ def open_reader(url: str) -> sa.Engine:
     return engine
 
 
-def engine_of(url: str) -> tuple[sa.Engine, str]:
-    """A read-only engine, and what to call its database; whatever is in it.
+def engine_of(url: str, *, read_only: bool = True) -> tuple[sa.Engine, str]:
+    """An engine, and what to call its database; whatever is in it. A file is read only in any case.
 
     Raises:
         InvalidInput: the URL is not understood.
@@ -90,7 +90,7 @@ def engine_of(url: str) -> tuple[sa.Engine, str]:
         from procession.storage.postgresql.reading import make_engine
 
         address = Address(url)
-        return make_engine(address.for_reading(), address.name), address.name
+        return make_engine(address.for_reading(read_only=read_only), address.name), address.name
     file = _existing_file(url)
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(file)),
