@@ -28,7 +28,9 @@ class Member:
 class Crew:
     """Nodes without handlers, workers (every app is a node too), and two clients, one of which only asks."""
 
-    def __init__(self, folder: Path, url: str, *, seed: int, instances: int, nodes: int, workers: int) -> None:
+    def __init__(
+        self, folder: Path, url: str, *, seed: int, instances: int, nodes: int, workers: int
+    ) -> None:
         self.folder = folder
         self._arguments = [url, str(folder), str(seed), str(instances)]
         self.members = [

@@ -103,7 +103,8 @@ class History:
 def _rows(connection: sa.Connection, table: str, columns: tuple[str, ...]) -> list[dict[str, int | str]]:
     names = ", ".join(columns)
     return [
-        dict(zip(columns, row, strict=True)) for row in connection.execute(sa.text(f"SELECT {names} FROM {table}"))
+        dict(zip(columns, row, strict=True))
+        for row in connection.execute(sa.text(f"SELECT {names} FROM {table}"))
     ]
 
 

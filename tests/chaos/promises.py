@@ -59,14 +59,27 @@ def _add(entry: Entry, promises: Promises) -> None:
             promises.started[ref] = key
         case {"kind": "publish?", "name": str(name), "ref": str(ref), "id": str(id_)}:
             promises.meant_messages.add((name, ref, id_))
-        case {"kind": "published", "name": str(name), "ref": str(ref), "id": str(id_), "key": key, "at": int(at)}:
+        case {
+            "kind": "published",
+            "name": str(name),
+            "ref": str(ref),
+            "id": str(id_),
+            "key": key,
+            "at": int(at),
+        }:
             message = (name, ref, id_)
             if promises.published.get(message) is None:
                 promises.published[message] = key
             promises.published_by[message] = min(at, promises.published_by.get(message, at))
         case {"kind": "completed", "job": int(job), "lease": int(lease)}:
             promises.completed.add((job, lease))
-        case {"kind": "handed", "job": int(job), "lease": int(lease), "since": int(since), "until": int(until)}:
+        case {
+            "kind": "handed",
+            "job": int(job),
+            "lease": int(lease),
+            "since": int(since),
+            "until": int(until),
+        }:
             promises.handed.setdefault(job, []).append(Lease(number=lease, since=since, until=until))
         case {"kind": "failing", "job": int(job), "lease": int(lease)}:
             promises.failing.add((job, lease))

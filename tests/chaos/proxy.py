@@ -28,7 +28,7 @@ class _Link:
 
 
 class Proxy:
-    """Forwards a loopback port to another one, on a thread of its own. Its methods are for one other thread."""
+    """Forwards a loopback port to another one, on a thread of its own, and is told by one other thread."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -81,10 +81,11 @@ class Proxy:
         return self._call(self._cut(part, seed))
 
     def swallow(self, part: float, seed: int) -> int:
-        """From now on the server's answers to about this part of the connections are lost; `cut` ends them."""
+        """Lose the server's answers to about this part of the connections. Answers how many."""
         return self._call(self._swallow(part, seed))
 
     def cut_swallowed(self) -> None:
+        """End the connections whose answers are lost."""
         self._call(self._cut_swallowed())
 
     def delay(self, seconds: float) -> None:

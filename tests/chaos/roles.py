@@ -194,6 +194,12 @@ def _register(teller: Teller, chance: random.Random) -> None:
         teller.app.task(type_, timeout=LEASE, backoff=BACKOFF, retries=5)(handler)
 
 
+def _opened(numbers: range, gate: Path) -> range:
+    """Those of the numbers that may be started."""
+    end = min(int(gate.read_text()), numbers.stop)
+    return range(numbers.start, max(end, numbers.start), numbers.step)
+
+
 async def client(url: str, journal: Journal, seed: int, numbers: range, gate: Path, *, serve: bool) -> None:
     """Starts its instances and publishes their messages, as far as the gate is open."""
     known = {entry["ref"] for entry in journal.before if entry["kind"] == "started"}
@@ -211,8 +217,7 @@ async def client(url: str, journal: Journal, seed: int, numbers: range, gate: Pa
 
     async with working(teller.app):
         while numbers:
-            opened = int(gate.read_text() or 0)
-            now = range(numbers.start, max(min(opened, numbers.stop), numbers.start), numbers.step)
+            now = _opened(numbers, gate)
             await asyncio.gather(*(accompany(f"i-{number}") for number in now))
             numbers = numbers[len(now) :]
             await asyncio.sleep(GATE_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from procession.storage.port import Contended, Storage, Transaction
 from procession.storage.postgresql import PostgreSQLStorage, address
 from procession.storage.postgresql import statements as s
 from procession.storage.postgresql.session import Session
-from tests.postgres import Server
+from tests.postgres import Server, own_server
 
 from . import samples
 from .databases import Database, PostgreSQLDatabase
@@ -364,6 +364,51 @@ def _lose_answers(monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
         sync(session)
 
     monkeypatch.setattr(Session, "sync", dying)
+
+
+def test_a_number_that_was_given_out_again_after_a_crash_is_not_taken_for_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with own_server() as server:
+        url = server.url("postgres")
+        one, other = _postgresql(open_storage(url)), _postgresql(open_storage(url))
+        samples.save(one, samples.plain("message", 1))
+
+        # Given a server one of whose sessions crashes just before it gets a COMMIT
+        def crashing(session: Session) -> None:
+            if not any(what is s.COMMIT for what, _, _ in session._asked):
+                return sync(session)
+            monkeypatch.setattr(Session, "sync", sync)
+            server.crash(0)
+            session.lost = True
+            _again(lambda: server.execute("SELECT"), psycopg.OperationalError)
+            # and another node whose transactions get the same numbers, and are committed
+            for key in range(100, 110):
+                _again(lambda key=key: samples.save(other, samples.plain("message", key)), StorageError)  # type: ignore[misc]
+            raise psycopg.OperationalError("gone")
+
+        sync = Session.sync
+        monkeypatch.setattr(Session, "sync", crashing)
+        # When the first asks what became of its transaction
+        # Then it does not take the other's commit for its own
+        with pytest.raises(StorageError, match="connection was lost"):
+            samples.save(one, samples.plain("message", 2))
+        assert samples.stored(one, "message", 2) == [None]
+        one.close()
+        other.close()
+
+
+def _again(call: Callable[[], object], error: type[Exception]) -> None:
+    """Call until it does not fail in this way."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            call()
+            return
+        except error:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def test_a_storage_that_is_left_does_not_wait_for_a_server_that_is_away(
