@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from tests.postgres import Server
@@ -13,7 +14,7 @@ from tests.postgres import Server
 from .crew import Crew
 from .proxy import Proxy
 
-_SHORT, _MEDIUM = 1.0, 5.0
+_SHORT, _MEDIUM = 1.0, 3.0
 _LONGEST_DELAY = 0.08
 _LONGEST_ABSENCE = 1.0
 
@@ -57,6 +58,14 @@ class Field:
             if not self._undo or self._undo[0][0] > end:
                 return
             self._undo.pop(0)[1]()
+
+    def wait_for(self, call: Callable[[], object]) -> None:
+        """Run something that takes its time; it may have to wait for what is over meanwhile."""
+        with ThreadPoolExecutor(1) as thread:
+            future = thread.submit(call)
+            while not future.done():
+                self.wait(0.02)
+            future.result()
 
     def calm(self) -> None:
         """Wait until everything is undone."""
@@ -119,9 +128,10 @@ def _delay(field: Field, draw: Draw) -> None:
 
 def _restart(how: signal.Signals) -> Callable[[Field, Draw], None]:
     def restart(field: Field, draw: Draw) -> None:
-        _server(field).stop(how)
+        # A server that ends may wait for a connection whose client is stopped before it has said a word.
+        field.wait_for(lambda: _server(field).stop(how))
         field.wait(draw.short * _LONGEST_ABSENCE)
-        _server(field).start()
+        field.wait_for(_server(field).start)
 
     return restart
 

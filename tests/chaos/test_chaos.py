@@ -44,7 +44,7 @@ def postgresql_plan(config: pytest.Config) -> Plan:
     """The same for PostgreSQL, where there are more dangers, nodes and workers."""
     size = config.getoption("chaos", "small")
     hours: float | None = config.getoption("chaos_hours", None)
-    dangers, instances = {"small": (20, 60), "full": (60, 1000), "large": (400, 10_000)}[size]
+    dangers, instances = {"small": (22, 60), "full": (60, 1000), "large": (400, 10_000)}[size]
     if hours is not None:
         dangers, instances = int(hours * 3600 / _SECONDS_BETWEEN), int(hours * _INSTANCES_AN_HOUR)
     small = size == "small" and hours is None
@@ -52,8 +52,8 @@ def postgresql_plan(config: pytest.Config) -> Plan:
         seed=_seed(config),
         dangers=config.getoption("chaos_dangers", None) or dangers,
         instances=config.getoption("chaos_instances", None) or instances,
-        mean_pause=0.4 if small else _SECONDS_BETWEEN,
-        longest_pause=5.0 if small else 15.0,
+        mean_pause=0.3 if small else _SECONDS_BETWEEN,
+        longest_pause=4.0 if small else 15.0,
         settle_seconds=60.0 if small else 600.0,
         nodes=3,
         workers=4,

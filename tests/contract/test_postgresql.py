@@ -17,6 +17,7 @@ from procession.storage import open_storage, searches
 from procession.storage.port import Contended, Storage, Transaction
 from procession.storage.postgresql import PostgreSQLStorage, address
 from procession.storage.postgresql import statements as s
+from procession.storage.postgresql.faults import cannot_connect
 from procession.storage.postgresql.session import Session
 from tests.postgres import Server, own_server
 
@@ -485,6 +486,14 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
         open_storage("postgresql://me:s3cret@127.0.0.1:1/orders")
     assert "s3cret" not in str(caught.value)
     assert "postgresql://me@127.0.0.1:1/orders" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["starting up", "shutting down", "in recovery mode", "not yet accepting connections"]
+)
+def test_a_server_that_is_about_to_serve_again_is_waited_for(text: str) -> None:
+    error = psycopg.OperationalError(f"connection failed: FATAL:  the database system is {text}")
+    assert "not ready; wait until it has started" in cannot_connect("db", error).message
 
 
 def test_a_url_without_a_database_is_refused_without_its_password() -> None:
