@@ -146,10 +146,18 @@ class Server:
 
     def crash(self, number: int) -> None:
         """Kill one of the sessions: the server ends all others, recovers, and goes on in the same process."""
-        pids = self.execute(
-            "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' "
-            "AND pid<>pg_backend_pid() ORDER BY pid"
-        )
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                pids = self.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' "
+                    "AND pid<>pg_backend_pid() ORDER BY pid"
+                )
+                break
+            except psycopg.OperationalError:  # it is still recovering from the last one
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
         if pids:
             os.kill(int(str(pids[number % len(pids)][0])), signal.SIGKILL)
 

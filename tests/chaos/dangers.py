@@ -137,7 +137,7 @@ def _restart(how: signal.Signals) -> Callable[[Field, Draw], None]:
 
 
 def _crash(field: Field, draw: Draw) -> None:
-    _server(field).crash(draw.number)
+    field.wait_for(lambda: _server(field).crash(draw.number))
 
 
 def _proxy(field: Field) -> Proxy:

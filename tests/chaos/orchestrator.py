@@ -115,7 +115,7 @@ def _rampage(field: Field, plan: Plan, outcome: Outcome) -> None:
 
 def _wait_for_the_end(crew: Crew, url: str, patience: float) -> float:
     began = time.monotonic()
-    while not crew.clients_are_done or _left(url):
+    while not crew.clients_are_done or _left(url) != 0:
         crew.check_alive()
         waited = time.monotonic() - began
         if waited > patience:
@@ -126,7 +126,11 @@ def _wait_for_the_end(crew: Crew, url: str, patience: float) -> float:
     return time.monotonic() - began
 
 
-def _left(url: str) -> int:
-    with connected(url) as connection:
-        left: int = connection.execute(sa.text(_QUIET)).scalar_one()
+def _left(url: str) -> int | None:
+    """How much has not ended; None while the server recovers from the last danger."""
+    try:
+        with connected(url) as connection:
+            left: int = connection.execute(sa.text(_QUIET)).scalar_one()
+    except sa.exc.OperationalError:
+        return None
     return left
