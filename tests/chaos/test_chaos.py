@@ -36,7 +36,7 @@ def sqlite_plan(config: pytest.Config) -> Plan:
         dangers=config.getoption("chaos_dangers", None) or (100 if full else 10),
         instances=config.getoption("chaos_instances", None) or (1000 if full else 100),
         mean_pause=0.6 if full else 0.4,
-        settle_seconds=120.0 if full else 60.0,
+        settle_seconds=120.0,
     )
 
 
@@ -54,7 +54,7 @@ def postgresql_plan(config: pytest.Config) -> Plan:
         instances=config.getoption("chaos_instances", None) or instances,
         mean_pause=0.3 if small else _SECONDS_BETWEEN,
         longest_pause=4.0 if small else 15.0,
-        settle_seconds=60.0 if small else 600.0,
+        settle_seconds=120.0 if small else 600.0,
         nodes=3,
         workers=4,
     )
