@@ -6,14 +6,15 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
 
-.PHONY: help run test check format chaos bench bench-pg profile lock clean
+.PHONY: help run test check format chaos chaos-pg bench bench-pg profile lock clean
 
 help:
 	@echo "make run      deploy the order process, run 1,000 orders through it, show what came out"
 	@echo "make test     all tests"
 	@echo "make check    lint, types, import rules, public names"
 	@echo "make format   rewrite the sources in the project's format"
-	@echo "make chaos    the long kill test"
+	@echo "make chaos    kills, cut connections, restarts: minutes on SQLite and PostgreSQL (HOURS=n: longer)"
+	@echo "make chaos-pg 10,000 instances on PostgreSQL (HOURS=n: as long as that)"
 	@echo "make bench    Procession beside its peers, with ratios"
 	@echo "make bench-pg the same on PostgreSQL, with several nodes and a million old instances"
 	@echo "make profile  where a node's time goes"
@@ -55,7 +56,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 chaos: $(VENV)/.dev
-	$(BIN)/python -m pytest -s tests/chaos --chaos=full $(ARGS)
+	$(BIN)/python -m pytest -s tests/chaos --chaos=full $(HOURS:%=--chaos-hours=%) $(ARGS)
+
+chaos-pg: $(VENV)/.dev
+	$(BIN)/python -m pytest -s tests/chaos/test_chaos.py -k postgresql --chaos=large $(HOURS:%=--chaos-hours=%) $(ARGS)
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(ARGS)

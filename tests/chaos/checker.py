@@ -1,70 +1,28 @@
 """Whether a database tells the story that was drawn, and keeps every promise in the journals.
 
-Nothing here uses the engine: the drawing is read as XML, the database as SQLite tables.
+Nothing here uses the engine: the drawing is read as XML, the database as plain tables.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .drawing import Drawing, Element, read_drawing
 from .history import LEFTOVERS, End, History, Instance, Job, JobEnd, Visit, read_history
-from .journal import Entry, read_journal
+from .leases import leases
+from .messages import messages
+from .promises import Promises, read_promises
 from .replay import Facts, replay, scope_of
 
 STORY = "voyage"
-ECHO = "echo"
 
 
-@dataclass(slots=True, kw_only=True)
-class Promises:
-    """What the journals hold, by kind."""
-
-    meant: dict[str, Facts]
-    """Starts that were intended: reference -> variables."""
-    started: dict[str, int]
-    """Starts that were acknowledged: reference -> instance key."""
-    meant_messages: set[tuple[str, str, str]]
-    published: dict[tuple[str, str, str], int | None]
-    """(name, correlation key, message id) -> message key, where the answer told it."""
-    completed: set[int]
-    """Keys of jobs."""
-
-
-def read_promises(journals: list[Path]) -> Promises:
-    promises = Promises(meant={}, started={}, meant_messages=set(), published={}, completed=set())
-    for journal in journals:
-        for entry in read_journal(journal):
-            _add(entry, promises)
-    return promises
-
-
-def _add(entry: Entry, promises: Promises) -> None:
-    match entry:
-        case {"kind": "start?", "ref": str(ref), "facts": dict(facts)}:
-            promises.meant[ref] = facts
-        case {"kind": "started", "ref": str(ref), "key": int(key)}:
-            promises.started[ref] = key
-        case {"kind": "publish?", "name": str(name), "ref": str(ref), "id": str(id_)}:
-            promises.meant_messages.add((name, ref, id_))
-        case {"kind": "published", "name": str(name), "ref": str(ref), "id": str(id_), "key": key}:
-            if promises.published.get((name, ref, id_)) is None:
-                promises.published[name, ref, id_] = key
-        case {"kind": "completed", "job": int(job)}:
-            promises.completed.add(job)
-        case {"kind": "complete?" | "refused"}:
-            return
-        case _:
-            raise ValueError(f"a journal holds {entry!r}")
-
-
-def check(database: Path, drawing: Path, journals: list[Path]) -> list[str]:
+def check(url: str, drawing: Path, journals: list[Path]) -> list[str]:
     """Everything that is wrong; an empty list is the proof."""
-    story = Check(read_drawing(drawing), read_history(database), read_promises(journals))
+    story = Check(read_drawing(drawing), read_history(url), read_promises(journals))
     return list(story.complaints())
 
 
@@ -85,8 +43,8 @@ class Check:
 
     def complaints(self) -> Iterator[str]:
         yield from self._starts()
-        yield from self._messages()
-        yield from self._completions()
+        yield from messages(self.history, self.promises)
+        yield from leases(self.history, self.promises)
         yield from self._leftovers()
         for instance in self.history.instances.values():
             yield from self._instance(instance)
@@ -108,32 +66,6 @@ class Check:
         for ref in self.promises.meant.keys() - self.promises.started.keys():
             yield f"start {ref} was never acknowledged"
 
-    def _messages(self) -> Iterator[str]:
-        found: dict[tuple[str, str, str | None], list[int]] = defaultdict(list)
-        for message in self.history.messages:
-            found[message.name, message.correlation_key, message.message_id].append(message.key)
-        for identity, key in self.promises.published.items():
-            keys = found.get(identity, [])
-            if len(keys) != 1 or key not in (None, keys[0]):
-                yield f"message {identity} was acknowledged as {key}, the database has {keys}"
-        for known in found.keys() - self.promises.meant_messages:
-            yield f"nobody published {known}"
-        yield from self._echoes()
-
-    def _echoes(self) -> Iterator[str]:
-        echoes = Counter(i.start_key or "" for i in self.history.instances.values() if i.process_id == ECHO)
-        expected = {ref for name, ref, _ in self.promises.published if name == "hello"}
-        possible = {ref for name, ref, _ in self.promises.meant_messages if name == "hello"}
-        for ref in expected | set(echoes):
-            if echoes[ref] > 1 or (ref in expected and not echoes[ref]) or ref not in possible:
-                yield f"hello of {ref} started {echoes[ref]} echoes"
-
-    def _completions(self) -> Iterator[str]:
-        for key in self.promises.completed:
-            job = self.history.jobs.get(key)
-            if job is None or job.state != JobEnd.COMPLETED:
-                yield f"completion of job {key} was acknowledged, but it is {job}"
-
     def _leftovers(self) -> Iterator[str]:
         for table in LEFTOVERS:
             if self.history.waiting[table]:
@@ -153,8 +85,6 @@ class Check:
         if terminated and instance.parent_element_key is None:
             yield f"{where} was cancelled by nobody"
         yield from self._scope(where, instance.process_id, instance.key, self._facts(instance), terminated)
-        if instance.process_id == STORY:
-            yield from self._deliveries(where, instance)
 
     def _facts(self, instance: Instance) -> Facts:
         root = self.history.instances.get(instance.root_key)
@@ -207,14 +137,6 @@ class Check:
         for job in jobs:
             if job.state not in ends or job.due is not None or job.ended_at is None:
                 yield f"{where}: its job is left as {job}"
-
-    def _deliveries(self, where: str, instance: Instance) -> Iterator[str]:
-        """A nudge writes its id into the instance: as many nudges as ids, and no id twice."""
-        ids = self.history.written.get((instance.key, "nudge_id"), [])
-        visits = self.history.visits.get(instance.key, [])
-        nudges = sum(visit.element_id == "Nudged" for visit in visits)
-        if len(set(ids)) != len(ids) or len(ids) != nudges:
-            yield f"{where}: nudged {nudges} times by {ids}"
 
     # --- nothing else ---------------------------------------------------------------------------
 

@@ -6,8 +6,14 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("chaos", "processes killed at random (only when tests/chaos is named)")
-    group.addoption("--chaos", choices=("small", "full"), default="small", help="10 kills, or 100")
+    group = parser.getgroup("chaos", "everything fails at random (only when tests/chaos is named)")
+    group.addoption(
+        "--chaos",
+        choices=("small", "full", "large"),
+        default="small",
+        help="seconds, minutes, or 10,000 instances on PostgreSQL",
+    )
+    group.addoption("--chaos-hours", type=float, help="how long dangers strike on PostgreSQL")
     group.addoption("--chaos-seed", type=int, help="replay this seed instead of a random one")
-    group.addoption("--chaos-kills", type=int, help="another number of kills")
+    group.addoption("--chaos-dangers", type=int, help="another number of dangers")
     group.addoption("--chaos-instances", type=int, help="another number of instances")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
+
+import sqlalchemy as sa
 
 LEFTOVERS = ("join_token", "timer", "message_subscription", "command", "item")
 """Tables of what waits: nothing of an ended instance may be in them."""
@@ -68,6 +70,8 @@ class Job:
     element_key: int
     state: int
     due: int | None
+    lease: int
+    """How often it was handed out."""
     ended_at: int | None
 
 
@@ -86,6 +90,8 @@ class History:
     """By scope: the process instance, sub-process or multi-instance body they are in."""
     jobs: dict[int, Job]
     messages: list[Message]
+    correlated: set[tuple[int, str]]
+    """Which message (key) went to which process (id)."""
     written: dict[tuple[int, str], list[str]]
     """Every value a variable (scope, name) ever had."""
     waiting: dict[str, int]
@@ -94,22 +100,31 @@ class History:
     """Open ones."""
 
 
-def _rows(connection: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> list[dict[str, int | str]]:
+def _rows(connection: sa.Connection, table: str, columns: tuple[str, ...]) -> list[dict[str, int | str]]:
     names = ", ".join(columns)
     return [
-        dict(zip(columns, row, strict=True)) for row in connection.execute(f"SELECT {names} FROM {table}")
+        dict(zip(columns, row, strict=True))
+        for row in connection.execute(sa.text(f"SELECT {names} FROM {table}"))
     ]
 
 
-def read_history(path: Path) -> History:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+@contextmanager
+def connected(url: str) -> Iterator[sa.Connection]:
+    """A plain connection to the database, SQLite or PostgreSQL."""
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     try:
-        return _read(connection)
+        with engine.connect() as connection:
+            yield connection
     finally:
-        connection.close()
+        engine.dispose()
 
 
-def _read(connection: sqlite3.Connection) -> History:
+def read_history(url: str) -> History:
+    with connected(url) as connection:
+        return _read(connection)
+
+
+def _read(connection: sa.Connection) -> History:
     instances = [Instance(**r) for r in _rows(connection, "process_instance", Instance.__slots__)]  # type: ignore[arg-type]
     visits = [Visit(**r) for r in _rows(connection, "element_instance", Visit.__slots__)]  # type: ignore[arg-type]
     jobs = [Job(**r) for r in _rows(connection, "job", Job.__slots__)]  # type: ignore[arg-type]
@@ -122,24 +137,31 @@ def _read(connection: sqlite3.Connection) -> History:
         visits=dict(by_scope),
         jobs={job.key: job for job in jobs},
         messages=messages,
+        correlated={
+            (key, process)
+            for key, process in connection.execute(sa.text("SELECT message_key, process_id FROM correlation"))
+        },
         written=_written(connection),
         waiting={
-            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in LEFTOVERS
+            table: connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()
+            for table in LEFTOVERS
         },
         incidents=[
             f"{element}: {text}"
             for element, text in connection.execute(
-                "SELECT element_id, message FROM incident WHERE ended_at IS NULL"
+                sa.text("SELECT element_id, message FROM incident WHERE ended_at IS NULL")
             )
         ],
     )
 
 
-def _written(connection: sqlite3.Connection) -> dict[tuple[int, str], list[str]]:
+def _written(connection: sa.Connection) -> dict[tuple[int, str], list[str]]:
     written: dict[tuple[int, str], list[str]] = defaultdict(list)
     for scope, name, value in connection.execute(
-        "SELECT scope_key, name, value FROM variable_change "
-        "UNION ALL SELECT scope_key, name, value FROM variable"
+        sa.text(
+            "SELECT scope_key, name, value FROM variable_change "
+            "UNION ALL SELECT scope_key, name, value FROM variable"
+        )
     ):
         written[scope, name].append(value)
     return dict(written)

@@ -1,6 +1,7 @@
-"""What a client or worker says it intends and was told, on disk before it goes on.
+"""What a client or worker says it intends and was told, written before it goes on.
 
-One JSON object a line, synced one by one. A kill may tear the last line: nobody relied on it yet.
+One JSON object a line. A kill may tear the last line: nobody relied on it yet. What is written is the
+kernel's and outlives its writer; nothing is synced, as nobody takes the power away.
 """
 
 from __future__ import annotations
@@ -32,9 +33,8 @@ class Journal:
         os.lseek(self._file, whole, os.SEEK_SET)
 
     def write(self, kind: str, **facts: Any) -> None:
-        """Append a line; it survives a kill and a power loss when this returns."""
+        """Append a line; it survives a kill when this returns. Any thread."""
         os.write(self._file, json.dumps({"kind": kind, **facts}).encode() + b"\n")
-        os.fsync(self._file)
 
     def close(self) -> None:
         os.close(self._file)

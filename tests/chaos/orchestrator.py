@@ -1,193 +1,136 @@
-"""Starts the processes, kills them at random moments, starts them again, and waits for the end."""
+"""Carries a plan out: processes work, dangers strike, and in the end everything has to come to its end."""
 
 from __future__ import annotations
 
-import os
-import random
-import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_ROOT = Path(__file__).parents[2]
+import sqlalchemy as sa
+
+from tests.postgres import Server
+
+from .crew import Crew
+from .dangers import EVERYTHING, PROCESSES_ONLY, Field, draws, strike
+from .history import connected
+from .proxy import Proxy
+
 _QUIET = (
     "SELECT (SELECT count(*) FROM process_instance WHERE ended_at IS NULL) + (SELECT count(*) FROM command)"
 )
-_ENDS_WITHIN = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much chaos. The seed decides instances, victims and pauses; the scheduler decides the rest."""
+    """How much chaos. The seed decides instances, dangers and pauses; the scheduler decides the rest."""
 
     seed: int
-    kills: int
+    dangers: int
     instances: int
     mean_pause: float
-    """Seconds between kills, on average."""
+    """Seconds between dangers, on average."""
+    longest_pause: float = 15.0
+    """For which a process is stopped, in seconds: leases of jobs and PostgreSQL's patience end before."""
     settle_seconds: float
-    """How long the instances may take to end after the last kill."""
+    """How long the instances may take to end after the last danger."""
+    nodes: int = 1
+    workers: int = 2
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    database: Path
+    url: str
+    """Of the database, past the proxy."""
     journals: list[Path]
-    killed: Counter[str] = field(default_factory=Counter)
+    struck: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     settled_after: float = 0.0
-    """Seconds from the last kill to the last end."""
+    """Seconds from the last danger to the last end."""
 
 
-@dataclass(slots=True)
-class Member:
-    """A role of the crew, and the process that plays it now."""
+@contextmanager
+def _field(folder: Path, plan: Plan, server: Server | None) -> Iterator[tuple[str, Field]]:
+    """The URL of the database, and everything around it."""
 
-    role: str
-    name: str
-    refs: list[str]
-    process: subprocess.Popen[bytes] | None = None
+    def crew(url: str) -> Crew:
+        return Crew(
+            folder,
+            url,
+            seed=plan.seed,
+            instances=plan.instances,
+            nodes=plan.nodes,
+            workers=plan.workers,
+        )
 
-    @property
-    def done(self) -> bool:
-        return self.process is not None and self.process.poll() == 0
-
-
-class Crew:
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        self.folder = folder
-        self.plan = plan
-        refs = [f"i-{number}" for number in range(plan.instances)]
-        self.members = [
-            Member("node", "node-1", []),
-            Member("worker", "worker-1", []),
-            Member("worker", "worker-2", []),
-            Member("client", "client-1", refs[::2]),
-            Member("client-only", "client-2", refs[1::2]),
-        ]
-
-    def launch(self, member: Member) -> None:
-        command = [sys.executable, "-m", "tests.chaos.roles", member.role, str(self.folder), member.name]
-        with (self.folder / f"{member.name}.log").open("ab") as log:
-            member.process = subprocess.Popen(
-                [*command, str(self.plan.seed), *member.refs],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=_ROOT,
-                env={**os.environ, "PYTHONWARNINGS": "error"},
-            )
-
-    def kill(self, member: Member) -> None:
-        """SIGKILL, as a crash would have it."""
-        if member.process is not None:
-            member.process.kill()
-            _bury(member.process)
-
-    def open_gate(self, instances: int) -> None:
-        """Let clients start this many instances: work goes on as long as kills do."""
-        fresh = self.folder / "gate.new"
-        fresh.write_text(str(instances))
-        fresh.rename(self.folder / "gate")
-
-    def check_alive(self) -> None:
-        """Only we end processes.
-
-        Raises:
-            AssertionError: one ended by itself, with what it said.
-        """
-        for member in self.members:
-            code = member.process.poll() if member.process is not None else None
-            if code not in (None, 0):
-                raise AssertionError(f"{member.name} ended with {code}:\n{self.log_of(member)}")
-
-    def log_of(self, member: Member) -> str:
-        return (self.folder / f"{member.name}.log").read_text(errors="replace")[-4000:]
-
-    def dismiss(self) -> None:
-        """Let those left end in order.
-
-        Raises:
-            AssertionError: one did not, or not well.
-        """
-        processes = {m.name: m.process for m in self.members if m.process is not None}
-        for process in processes.values():
-            if process.stdin is not None:
-                process.stdin.close()
-        codes = {name: process.wait(_ENDS_WITHIN) for name, process in processes.items()}
-        assert set(codes.values()) == {0}, f"not all ended well: {codes}; see {self.folder}"
-
-    def end(self) -> None:
-        for member in self.members:
-            self.kill(member)
+    if server is None:
+        url = f"sqlite:///{folder / 'chaos.db'}"
+        yield url, Field(crew=crew(url))
+        return
+    with closing(Proxy(server.port)) as proxy:
+        url = server.url("postgres")
+        through = url.replace(f":{server.port}/", f":{proxy.port}/")
+        yield url, Field(crew=crew(through), server=server, proxy=proxy)
 
 
-def _bury(process: subprocess.Popen[bytes]) -> None:
-    process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-
-
-def run(folder: Path, plan: Plan) -> Outcome:
-    """Carry the plan out in an empty folder.
+def run(folder: Path, plan: Plan, server: Server | None = None) -> Outcome:
+    """Carry the plan out in an empty folder: on SQLite, or on a server with an empty database.
 
     Raises:
         AssertionError: a process ended by itself, or the instances did not end in time.
     """
-    crew = Crew(folder, plan)
-    outcome = Outcome(
-        database=folder / "chaos.db", journals=[folder / f"{m.name}.jsonl" for m in crew.members]
-    )
-    began = time.monotonic()
-    crew.open_gate(0)
-    try:
-        for member in crew.members:
-            crew.launch(member)
-        _rampage(crew, outcome)
-        crew.open_gate(plan.instances)
-        outcome.settled_after = _wait_for_the_end(crew, outcome.database)
-        crew.dismiss()
-    finally:
-        crew.end()
-    outcome.seconds = time.monotonic() - began
+    with _field(folder, plan, server) as (url, field):
+        crew = field.crew
+        outcome = Outcome(url=url, journals=crew.journals)
+        began = time.monotonic()
+        crew.open_gate(0)
+        try:
+            for member in crew.members:
+                crew.launch(member)
+            _rampage(field, plan, outcome)
+            crew.open_gate(plan.instances)
+            field.calm()
+            outcome.settled_after = _wait_for_the_end(crew, url, plan.settle_seconds)
+            crew.dismiss()
+        finally:
+            crew.end()
+        outcome.seconds = time.monotonic() - began
     return outcome
 
 
-def _rampage(crew: Crew, outcome: Outcome) -> None:
-    plan = crew.plan
-    chance = random.Random(plan.seed)
-    for number in range(plan.kills):
-        crew.open_gate(plan.instances * (number + 1) // (plan.kills + 1))
-        time.sleep(chance.uniform(0, 2 * plan.mean_pause))
-        crew.check_alive()
-        victim = chance.choice(crew.members)
-        crew.kill(victim)
-        outcome.killed[victim.name] += 1
-        crew.launch(victim)
+def _rampage(field: Field, plan: Plan, outcome: Outcome) -> None:
+    kinds = PROCESSES_ONLY if field.server is None else EVERYTHING
+    dangers = draws(plan.seed, kinds, plan.dangers, plan.mean_pause, plan.longest_pause)
+    for number, draw in enumerate(dangers):
+        field.crew.open_gate(plan.instances * (number + 1) // (plan.dangers + 1))
+        field.wait(draw.after)
+        field.crew.check_alive()
+        with (field.crew.folder / "dangers.log").open("a") as log:
+            log.write(f"{time.time():.3f} {draw}\n")
+        strike(field, draw)
+        outcome.struck[draw.kind] += 1
 
 
-def _wait_for_the_end(crew: Crew, database: Path) -> float:
+def _wait_for_the_end(crew: Crew, url: str, patience: float) -> float:
     began = time.monotonic()
-    while not (_clients_are_done(crew) and _left(database) == 0):
+    while not crew.clients_are_done or _left(url) != 0:
         crew.check_alive()
         waited = time.monotonic() - began
-        if waited > crew.plan.settle_seconds:
-            raise AssertionError(f"after {waited:.0f} s {_left(database)} instances or commands are left")
-        time.sleep(0.1)
+        if waited > patience:
+            raise AssertionError(
+                f"after {waited:.0f} s {_left(url)} instances or commands are left; see {crew.folder}"
+            )
+        time.sleep(0.2)
     return time.monotonic() - began
 
 
-def _clients_are_done(crew: Crew) -> bool:
-    return all(member.done for member in crew.members if member.refs)
-
-
-def _left(database: Path) -> int:
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+def _left(url: str) -> int | None:
+    """How much has not ended; None while the server recovers from the last danger."""
     try:
-        left: int = connection.execute(_QUIET).fetchone()[0]
-    finally:
-        connection.close()
+        with connected(url) as connection:
+            left: int = connection.execute(sa.text(_QUIET)).scalar_one()
+    except sa.exc.OperationalError:
+        return None
     return left

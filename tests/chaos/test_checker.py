@@ -10,9 +10,11 @@ import pytest
 
 from .checker import check
 from .drawing import read_drawing
-from .history import read_history
+from .history import History, Job, JobEnd, read_history
 from .journal import Journal, read_journal
+from .leases import leases
 from .orchestrator import Outcome, Plan, run
+from .promises import read_promises
 from .roles import STORY
 
 INSTANCES = 60
@@ -24,7 +26,7 @@ SEED = 1
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A story that ran to its end, with nobody killed."""
     folder = tmp_path_factory.mktemp("sound")
-    plan = Plan(seed=SEED, kills=0, instances=INSTANCES, mean_pause=0, settle_seconds=60)
+    plan = Plan(seed=SEED, dangers=0, instances=INSTANCES, mean_pause=0, settle_seconds=60)
     return run(folder, plan)
 
 
@@ -32,7 +34,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def copy(sound: Outcome, tmp_path: Path) -> Path:
     """A copy of its database that may be damaged."""
     copied = tmp_path / "damaged.db"
-    source, target = sqlite3.connect(sound.database), sqlite3.connect(copied)
+    source = sqlite3.connect(sound.url.removeprefix("sqlite:///"))
+    target = sqlite3.connect(copied)
     source.backup(target)
     source.close()
     target.close()
@@ -57,6 +60,10 @@ def twin(table: str, where: str) -> str:
 
 def one(element_id: str) -> str:
     return f"key=(SELECT min(key) FROM element_instance WHERE element_id='{element_id}')"
+
+
+def named(message: str) -> str:
+    return f"message_key IN (SELECT key FROM message WHERE name='{message}')"
 
 
 _ROOT = "(SELECT min(key) FROM process_instance WHERE process_id='voyage')"
@@ -160,7 +167,29 @@ _DAMAGES = {
         twin("process_instance", "process_id='echo'"),
         "started 2 echoes",
     ),
-    "a message was correlated twice": (twin("element_instance", one("Nudged")), "times by ["),
+    "a message was correlated twice": (twin("element_instance", one("Nudged")), "Nudged completed"),
+    "a nudge came under a wrong id": (
+        "UPDATE variable SET value='\"other\"' WHERE name='nudge_id'",
+        "times, by [",
+    ),
+    "a message went nowhere": (
+        f"DELETE FROM correlation WHERE process_id='voyage' AND {named('paid')}",
+        "0 messages 'paid' were correlated, WaitPaid completed 1 times",
+    ),
+    "a message start is not noted": (
+        f"DELETE FROM correlation WHERE process_id='echo' AND {named('hello')}",
+        "was correlated 0 times and started 1 echoes",
+    ),
+    "a message that was there was missed": (
+        f"DELETE FROM correlation WHERE process_id='voyage' AND {named('signal')};"
+        "UPDATE element_instance SET started_at=started_at+3600000 WHERE element_id='Choose'",
+        "Choose missed message",
+    ),
+    "a completion under an old lease was accepted": (
+        "UPDATE job SET lease=lease+1 WHERE element_id='Approve'",
+        "was accepted under lease 1, the newest is 2",
+    ),
+    "a lease is not known": ("UPDATE job SET lease=0", "the database knows 0"),
     "an incident is open": (
         "INSERT INTO incident (key, root_key, instance_key, element_id, type, message, created_at) "
         "VALUES (1, 1, 1, 'Note', 1, 'stuck', 0)",
@@ -178,11 +207,11 @@ _DAMAGES = {
 
 
 def test_a_sound_story_has_no_complaints(sound: Outcome) -> None:
-    assert check(sound.database, STORY, sound.journals) == []
+    assert check(sound.url, STORY, sound.journals) == []
 
 
 def test_the_sound_story_visits_every_element_drawn(sound: Outcome) -> None:
-    visits = read_history(sound.database).visits.values()
+    visits = read_history(sound.url).visits.values()
     visited = {visit.element_id for scope in visits for visit in scope}
     never = {"ForeverEnd"}  # the terminate end event beside it comes first
     assert visited == set(read_drawing(STORY).elements) - never
@@ -195,7 +224,7 @@ def test_the_checker_complains_when(name: str, sound: Outcome, copy: Path) -> No
     # When its database is damaged
     damage(copy, statements)
     # Then the checker says so
-    complaints = check(copy, STORY, sound.journals)
+    complaints = check(f"sqlite:///{copy}", STORY, sound.journals)
     assert any(complaint in text for text in complaints), complaints
 
 
@@ -205,11 +234,14 @@ def test_the_checker_complains_when(name: str, sound: Outcome, copy: Path) -> No
         ({"kind": "started", "ref": "i-999", "key": 7}, "start i-999 was acknowledged as 7"),
         ({"kind": "start?", "ref": "i-999", "facts": {}}, "start i-999 was never acknowledged"),
         (
-            {"kind": "published", "name": "paid", "ref": "x", "id": "y", "key": 7},
+            {"kind": "published", "name": "paid", "ref": "x", "id": "y", "key": 7, "at": 7},
             "message ('paid', 'x', 'y')",
         ),
-        ({"kind": "published", "name": "hello", "ref": "x", "id": "y", "key": 7}, "started 0 echoes"),
-        ({"kind": "completed", "job": 7}, "completion of job 7"),
+        (
+            {"kind": "published", "name": "hello", "ref": "x", "id": "y", "key": 7, "at": 7},
+            "started 0 echoes",
+        ),
+        ({"kind": "completed", "job": 7, "lease": 1}, "completion of job 7"),
     ],
 )
 def test_the_checker_complains_of_an_acknowledgement_without_its_effect(
@@ -219,9 +251,48 @@ def test_the_checker_complains_of_an_acknowledgement_without_its_effect(
     extra = tmp_path / "extra.jsonl"
     extra.write_text(json.dumps(entry) + "\n")
     # When it is checked with the others
-    complaints = check(sound.database, STORY, [*sound.journals, extra])
+    complaints = check(sound.url, STORY, [*sound.journals, extra])
     # Then the checker says so
     assert any(complaint in text for text in complaints), complaints
+
+
+def _handed(lease: int, since: int, until: int, job: int = 7) -> dict[str, object]:
+    return {"kind": "handed", "job": job, "lease": lease, "since": since, "until": until}
+
+
+@pytest.mark.parametrize(
+    ("entries", "complaints"),
+    [
+        ([_handed(1, 0, 100), _handed(2, 100, 200)], []),
+        ([_handed(1, 0, 100), _handed(3, 150, 250)], []),
+        ([_handed(1, 0, 100), _handed(2, 99, 199)], ["1 ms before lease 1 had ended"]),
+        ([_handed(1, 0, 100), {"kind": "failing", "job": 7, "lease": 1}, _handed(2, 50, 150)], []),
+        ([_handed(1, 0, 100), _handed(1, 200, 300)], ["twice under lease 1"]),
+        ([_handed(4, 0, 100)], ["under lease 4, the database knows 3"]),
+    ],
+)
+def test_no_two_leases_of_a_job_are_valid_at_once(
+    entries: list[dict[str, object]], complaints: list[str], tmp_path: Path
+) -> None:
+    # Given what workers were handed of a job that was handed out three times
+    journal = tmp_path / "worker.jsonl"
+    journal.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    job = Job(key=7, element_key=1, state=JobEnd.COMPLETED, due=None, lease=3, ended_at=300)
+    history = History(
+        instances={},
+        visits={},
+        jobs={7: job},
+        messages=[],
+        correlated=set(),
+        written={},
+        waiting={},
+        incidents=[],
+    )
+    # When it is judged
+    found = list(leases(history, read_promises([journal])))
+    # Then leases overlap only where the worker gave the first one back
+    assert len(found) == len(complaints)
+    assert all(expected in text for expected, text in zip(complaints, found, strict=True))
 
 
 def test_a_torn_last_line_is_dropped_and_the_journal_goes_on(tmp_path: Path) -> None:

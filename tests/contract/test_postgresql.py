@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,9 +19,10 @@ from procession.storage import open_storage, searches
 from procession.storage.port import Contended, Storage, Transaction
 from procession.storage.postgresql import PostgreSQLStorage, address
 from procession.storage.postgresql import statements as s
+from procession.storage.postgresql.faults import cannot_connect
 from procession.storage.postgresql.session import Session
 from procession.storage.schema import column_kinds
-from tests.postgres import Server
+from tests.postgres import Server, own_server
 
 from . import samples
 from .databases import Database, PostgreSQLDatabase
@@ -417,6 +418,51 @@ def test_a_commit_before_a_restart_that_left_no_record_is_not_said_to_have_faile
     assert samples.stored(storage, "timer", 1) == [samples.timer(1, due=1)]
 
 
+def test_a_number_that_was_given_out_again_after_a_crash_is_not_taken_for_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with own_server() as server:
+        url = server.url("postgres")
+        one, other = _postgresql(open_storage(url)), _postgresql(open_storage(url))
+        samples.save(one, samples.plain("message", 1))
+
+        # Given a server one of whose sessions crashes just before it gets a COMMIT
+        def crashing(session: Session) -> None:
+            if not any(what is s.COMMIT for what, _, _ in session._asked):
+                return sync(session)
+            monkeypatch.setattr(Session, "sync", sync)
+            server.crash(0)
+            session.lost = True
+            _again(lambda: server.execute("SELECT"), psycopg.OperationalError)
+            # and another node whose transactions get the same numbers, and are committed
+            for key in range(100, 110):
+                _again(lambda key=key: samples.save(other, samples.plain("message", key)), StorageError)  # type: ignore[misc]
+            raise psycopg.OperationalError("gone")
+
+        sync = Session.sync
+        monkeypatch.setattr(Session, "sync", crashing)
+        # When the first asks what became of its transaction
+        # Then it does not take the other's commit for its own
+        with pytest.raises(StorageError, match="connection was lost"):
+            samples.save(one, samples.plain("message", 2))
+        assert samples.stored(one, "message", 2) == [None]
+        one.close()
+        other.close()
+
+
+def _again(call: Callable[[], object], error: type[Exception]) -> None:
+    """Call until it does not fail in this way."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            call()
+            return
+        except error:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 def test_a_storage_that_is_left_does_not_wait_for_a_server_that_is_away(
     postgres: Server, database: Database, storage: PostgreSQLStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -491,6 +537,14 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
         open_storage("postgresql://me:s3cret@127.0.0.1:1/orders")
     assert "s3cret" not in str(caught.value)
     assert "postgresql://me@127.0.0.1:1/orders" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["starting up", "shutting down", "in recovery mode", "not yet accepting connections"]
+)
+def test_a_server_that_is_about_to_serve_again_is_waited_for(text: str) -> None:
+    error = psycopg.OperationalError(f"connection failed: FATAL:  the database system is {text}")
+    assert "not ready; wait until it has started" in cannot_connect("db", error).message
 
 
 def test_a_url_without_a_database_is_refused_without_its_password() -> None:

@@ -8,10 +8,9 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from procession.engine import Reads, Unit
 from procession.engine.records import DEFAULT_TENANT
 from procession.storage import open_storage
 from procession.storage.searches import InstanceStatus
-from tests.postgres import Server, programs
+from tests.postgres import own_server
 
 from .companions import ROOT, Companion
 from .models import ALL, MESSAGE_LATER
@@ -200,22 +199,10 @@ async def _insist(app: Procession) -> int:
                 return 1
 
 
-@asynccontextmanager
-async def own_server(folder: Path) -> AsyncIterator[Server]:
-    found = programs()
-    assert found is not None
-    server = Server(folder, found)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
-async def test_a_restart_of_the_server_is_outlived(how: signal.Signals, postgres: Server) -> None:
-    with tempfile.TemporaryDirectory(prefix="procession-restart-", ignore_cleanup_errors=True) as folder:
-        async with own_server(Path(folder)) as server, with_worker(server.url("postgres")) as app:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
+async def test_a_restart_of_the_server_is_outlived(how: signal.Signals) -> None:
+    with own_server() as server:
+        async with with_worker(server.url("postgres")) as app:
             await app.deploy_files(ALL)
             starts = [asyncio.create_task(_insist(app)) for _ in range(300)]
             await asyncio.sleep(0.03)

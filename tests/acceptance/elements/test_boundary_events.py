@@ -140,6 +140,27 @@ def test_a_non_interrupting_message_may_come_again_and_again(process: ProcessTes
     process.assert_completed()
 
 
+def test_a_non_interrupting_message_event_takes_all_that_came_before(process: ProcessTester) -> None:
+    process.deploy(with_boundary(on_message("ping"), interrupting=False))
+    for number in range(3):
+        process.publish("ping", "A", {"n": number}, ttl=DAY)
+    process.start("p", {"key": "A"})
+    assert passes(process, "x") == 3
+    assert process.variables["n"] == 2
+    process.complete_job("t")
+    process.assert_completed()
+
+
+def test_an_interrupting_message_event_leaves_the_others_for_later(process: ProcessTester) -> None:
+    process.deploy(with_boundary(on_message("ping")))
+    process.publish("ping", "A", {"n": 1}, ttl=DAY)
+    process.publish("ping", "A", {"n": 2}, ttl=DAY)
+    for number in (1, 2):
+        process.start("p", {"key": "A"})
+        assert process.variables["n"] == number
+        process.assert_completed()
+
+
 def test_the_instance_waits_for_the_path_of_a_non_interrupting_event(process: ProcessTester) -> None:
     body = start() + job("t") + end() + boundary("b", "t", on_duration("P1D"), interrupting=False) + job("x")
     process.deploy(bpmn(body, "s>t t>e b>x"))

@@ -194,8 +194,7 @@ class Match(Handler[c.MatchMessages]):
         subscription = want.get(unit.subscriptions, command.subscription_key)
         if subscription is None:
             return
-        address = (subscription.tenant, subscription.name, subscription.correlation_key)
-        for message in want.find(unit.messages, "message", address):
+        for message in want.find(unit.messages, "message", _address(subscription)):
             want.get(unit.correlations, (message.key, subscription.process_id))
             names = _variables.decode(message.variables)
             want_element(want, subscription.element_key, names, target=subscription.target_id)
@@ -204,20 +203,31 @@ class Match(Handler[c.MatchMessages]):
         subscription = run.unit.subscriptions.get(command.subscription_key)
         if subscription is None:
             return
-        address = (subscription.tenant, subscription.name, subscription.correlation_key)
-        message = _oldest(address, subscription.process_id, run)
-        if message is not None and trigger(subscription, _variables.decode(message.variables), run):
-            run.unit.correlations.add(Correlation(message.key, subscription.process_id))
+        waiting = _waiting(_address(subscription), subscription.process_id, run)
+        if not waiting or not trigger(subscription, _variables.decode(waiting[0].variables), run):
+            return
+        run.unit.correlations.add(Correlation(waiting[0].key, subscription.process_id))
+        element = run.element(subscription.element_key)
+        target = run.graph(element.definition_key).nodes[subscription.target_id]
+        if target.attached_to is not None and not target.interrupting:
+            for message in waiting[1:]:  # whom the first did not interrupt waits for the others too
+                run.unit.correlations.add(Correlation(message.key, subscription.process_id))
+                values = _variables.decode(message.variables)
+                _send(subscription, message.key, values, message.expires_at, run)
 
 
-def _oldest(address: tuple[str, str, str], process_id: str, run: Run) -> Message | None:
-    """The oldest living message at an address that has not gone to the process."""
+def _address(subscription: MessageSubscription) -> tuple[str, str, str]:
+    return subscription.tenant, subscription.name, subscription.correlation_key
+
+
+def _waiting(address: tuple[str, str, str], process_id: str, run: Run) -> list[Message]:
+    """The living messages at an address that have not gone to the process, oldest first."""
     waiting = [
         message
         for message in run.unit.messages.find("message", address)
         if message.expires_at > run.now and run.unit.correlations.get((message.key, process_id)) is None
     ]
-    return min(waiting, key=lambda message: (message.published_at, message.key), default=None)
+    return sorted(waiting, key=lambda message: (message.published_at, message.key))
 
 
 class StartWith(Handler[c.StartByMessage]):
@@ -263,8 +273,9 @@ class Next(Handler[c.OfferNext]):
             if _is_running(start, command.correlation_key, run):
                 return
             address = (command.tenant, start.name, command.correlation_key)
-            message = _oldest(address, command.process_id, run)
-            if message is not None:
+            waiting = _waiting(address, command.process_id, run)
+            if waiting:
+                message = waiting[0]
                 run.unit.correlations.add(Correlation(message.key, command.process_id))
                 values = _variables.decode(message.variables)
                 _send_start(start, message.key, command.correlation_key, values, message.expires_at, run)

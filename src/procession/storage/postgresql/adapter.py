@@ -42,7 +42,8 @@ class PostgreSQLStorage(Storage):
         self.name = self._address.name
         self._session: Session | None = None
         self._started_at = ""
-        """When the server of the session was started: after that, transaction numbers may mean others."""
+        """When the server of the session was started, or recovered: numbers of transactions from before
+        may mean others."""
         self._others = ForeignCommits()
         self._reader: sa.Engine | None = None
         self._leaving = threading.Event()
@@ -113,6 +114,7 @@ class PostgreSQLStorage(Storage):
         if session.lost:
             session.close()
             session = self._session = self._connected()
+            self._others = ForeignCommits()  # after a crash the numbers may begin lower
             log.warning("connected to %s again", self.name)
         return session
 

@@ -60,8 +60,7 @@ _CONNECTING: tuple[tuple[str, type[StorageError], str], ...] = (
     ("too many clients", *_KINDS["53300"]),
     ("too many connections", *_KINDS["53300"]),
     ("remaining connection slots", *_KINDS["53300"]),
-    ("starting up", *_KINDS["57P03"]),
-    ("shutting down", *_KINDS["57P03"]),
+    ("database system is", *_KINDS["57P03"]),  # starting up, in recovery, not yet accepting, shutting down
     ("permission denied", StorageError, "the user of the URL may not connect; grant CONNECT on it"),
 )
 _UNREACHABLE = "the server cannot be reached; check that it runs, and host and port of the URL"

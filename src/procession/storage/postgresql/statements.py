@@ -221,7 +221,11 @@ XID = statement("xid", "SELECT pg_current_xact_id()::text")
 SNAPSHOT = statement(
     "snapshot", "SELECT pg_current_snapshot()::text, version, readable_since FROM schema_info"
 )
-STARTED_AT = statement("started", "SELECT pg_postmaster_start_time()::text")
+STARTED_AT = statement(
+    # A server that recovers from the crash of one session keeps its start, but begins its counters anew.
+    "started",
+    "SELECT pg_postmaster_start_time()::text || ' ' || COALESCE(stats_reset::text, '') FROM pg_stat_bgwriter",
+)
 XID_STATUS = statement("status", "SELECT pg_xact_status($1::xid8)")
 READ_ONLY = statement("read_only", "SELECT current_setting('transaction_read_only')")
 RESERVE = statement("reserve", "UPDATE engine_state SET next_key=next_key+$1::bigint RETURNING next_key")
