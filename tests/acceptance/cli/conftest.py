@@ -63,8 +63,13 @@ class Background:
         self._process = subprocess.Popen(
             command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
+        self._said: list[str] = []
+        self.first_line = self._read()
+
+    def _read(self) -> str:
         assert self._process.stdout is not None
-        self.first_line = self._process.stdout.readline().decode()
+        self._said.append(self._process.stdout.readline().decode())
+        return self._said[-1]
 
     def line_with(self, text: str) -> str:
         """Wait for the next line in which a text occurs."""
@@ -75,7 +80,7 @@ class Background:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> Answer:
         self._process.send_signal(number)
         out, err = self._process.communicate(timeout=SECONDS)
-        return Answer(self._process.returncode, self.first_line + out.decode(), err.decode())
+        return Answer(self._process.returncode, "".join(self._said) + out.decode(), err.decode())
 
     def end(self) -> None:
         if self._process.poll() is None:

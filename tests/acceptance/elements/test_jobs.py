@@ -23,7 +23,11 @@ def app() -> Procession:
 def send(process: ProcessTester, command: c.Command) -> object:
     """A command as a worker sends it, with its lease number."""
     facade = process.app
-    return facade._call(facade._app._send(command))
+
+    async def answered() -> object:
+        return await facade._app._send(command)
+
+    return facade._call(answered())
 
 
 class TestHandlers:
