@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 from typing import Any
@@ -47,8 +48,9 @@ async def test_the_queries_find_what_waits(postgresql_url: str) -> None:
     async with app:
         await app.deploy_files(ALL)
         failed = await app.start("one_job")
-        while not await app.incidents(instance_key=failed.key):
-            pass
+        async with asyncio.timeout(60):
+            while not await app.incidents(instance_key=failed.key):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
         assert query(url, "AS nodes") == [{"nodes": 1}]
         assert query(url, "xact_start LIMIT") != []
     async with Procession(url, serve=False) as client:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -29,7 +26,7 @@ from procession import (
 from procession.storage import open_storage
 from procession.storage.postgresql import address
 from procession.storage.postgresql.faults import translated
-from tests.postgres import Server, programs
+from tests.postgres import Server, own_server
 
 from .companions import ROOT
 from .disks import small_disk
@@ -43,21 +40,13 @@ ROLE = "guest"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server that may be stopped, restarted and misconfigured; `guest` needs the password `s3cret`."""
-    found = programs()
-    if found is None:
-        pytest.skip("no PostgreSQL")
-    folder = Path(tempfile.mkdtemp(prefix="procession-faults-"))
-    made = Server(folder, found)
-    rules = made.data / "pg_hba.conf"
-    rules.write_text(f"host all {ROLE} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
-    try:
-        made.start()
+    with own_server() as made:
+        rules = made.data / "pg_hba.conf"
+        rules.write_text(f"host all {ROLE} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         made.make_template()
+        made.execute("SELECT pg_reload_conf()")
         made.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD 's3cret'")
         yield made
-    finally:
-        made.stop(signal.SIGQUIT)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
