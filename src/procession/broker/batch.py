@@ -74,9 +74,8 @@ class Batch:
         awaited: Container[int] = (),
     ) -> None:
         self.unit = transaction.unit()
-        self.handed: Handed = []
         self.activated: list[tuple[JobStream, ActivatedJob]] = []
-        """The same as their workers get them."""
+        """The jobs handed out, as their workers get them."""
         self.results: dict[int, dict[str, str] | ProcessionError] = {}
         """Root variables of awaited instances that have ended, or why there are none."""
         self._transaction = transaction
@@ -112,8 +111,7 @@ class Batch:
         else:
             raise RuntimeError(f"a batch still misses records after {MAX_ROUNDS} rounds")
         if board is not None:
-            self.handed = board.assign(self.unit, self._transaction)
-            self.activated = self._describe()
+            self.activated = self._describe(board.assign(self.unit, self._transaction))
         self._collect_results()
         self._transaction.write(self.unit)
 
@@ -168,15 +166,17 @@ class Batch:
         self._note_poison(run)
         return True
 
-    def _describe(self) -> list[tuple[JobStream, ActivatedJob]]:
+    def _describe(self, handed: Handed) -> list[tuple[JobStream, ActivatedJob]]:
         """The jobs handed out. What is usually known already is not asked for first."""
+
+        def described() -> list[tuple[JobStream, ActivatedJob]]:
+            return [(stream, describe(self.unit, stream, job, self._graphs.get)) for stream, job in handed]
+
         try:
-            return [
-                (stream, describe(self.unit, stream, job, self._graphs.get)) for stream, job in self.handed
-            ]
+            return described()
         except Missed:
-            self._load_asking(self.handed, lambda handed, want: declare_activation(want, *handed))
-        return [(stream, describe(self.unit, stream, job, self._graphs.get)) for stream, job in self.handed]
+            self._load_asking(handed, lambda one, want: declare_activation(want, *one))
+        return described()
 
     def _load_for(self, entries: list[Entry]) -> None:
         """Load what the commands declare; those that are content are not asked again."""

@@ -124,9 +124,8 @@ class JobBoard:
         ready = _ready_jobs(unit, now)
         handed: Handed = []
         for type_, demand in self._demands.items():
-            if not (demand.streams and (type_ in ready or self._is_ready(demand, now))):
-                continue
-            handed += self._assign_type(type_, demand, ready.pop(type_, []), unit, transaction)
+            if type_ in ready or self._is_ready(demand, now):
+                handed += self._assign_type(type_, demand, ready.pop(type_, []), unit, transaction)
         return handed
 
     def _assign_type(
@@ -246,13 +245,6 @@ def describe(unit: Unit, stream: JobStream, job: Job, graphs: Callable[[int], Gr
 
 def _variables(unit: Unit, element: ElementInstance, fetch: tuple[str, ...] | None) -> dict[str, str]:
     values: dict[str, str] = {}
-    if fetch is not None and not element.locals and element.scope_key == element.instance_key:
-        get, scope_key = unit.variables.get, element.scope_key
-        for name in fetch:
-            variable = get((scope_key, name))
-            if variable is not None:
-                values[name] = variable.value
-        return values
     for scope_key in reversed(_scope_keys(unit, element)):
         if fetch is None:
             values.update({v.name: v.value for v in unit.variables.find("scope", scope_key)})

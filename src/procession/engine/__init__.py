@@ -12,9 +12,10 @@ from procession.engine.graph import Graph
 from procession.engine.handlers.steps import want_steps
 from procession.engine.handling import HANDLERS, Target
 from procession.engine.lifecycle import drain
+from procession.engine.reads import Reads
 from procession.engine.run import Run
 from procession.engine.tables import TABLES
-from procession.engine.unit import Known, Missed, Reads, Table, Unit
+from procession.engine.unit import Known, Missed, Table, Unit
 
 
 def target(command: commands.Command) -> Target | None:

@@ -125,11 +125,6 @@ class Node:
         self.script = feel.compile(script.expression.text) if script else None
 
     @cached_property
-    def settles(self) -> bool:
-        """Whether joins of its scope wait for what other tokens do."""
-        return self.scope is not None and bool(self.scope.synchronizers)
-
-    @cached_property
     def job_constants(self) -> tuple[str, int, int] | None:
         """Type, retries and priority of its jobs, where none of them has to be evaluated."""
         values = (self.job_type, self.job_retries, self.job_priority or str(DEFAULT_PRIORITY))

@@ -8,10 +8,11 @@ from typing import Any, Generic, TypeVar
 
 from procession.engine import commands as c
 from procession.engine.graph import Graph, Node
+from procession.engine.reads import Reads
 from procession.engine.records import ElementInstance, ProcessInstance
 from procession.engine.run import Run
 from procession.engine.subscriptions import has_events
-from procession.engine.unit import Reads, Unit
+from procession.engine.unit import Unit
 
 C = TypeVar("C", bound=c.Command)
 

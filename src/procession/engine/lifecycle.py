@@ -102,8 +102,7 @@ def send(run: Run, scope: Scope, instance_key: int, node: Node, flows: Sequence[
     scope.active += len(flows) - spent
     for flow in flows:
         run.queue.append((scope, flow.target, flow.id))
-    if node.settles:
-        run.moved(node.scope, instance_key, scope.key)
+    run.moved(node.scope, instance_key, scope.key)
 
 
 def token_gone(run: Run, scope: Scope, instance_key: int, scope_node: Node | None, count: int = 1) -> None:

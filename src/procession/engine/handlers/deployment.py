@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from procession.engine import commands as c
 from procession.engine.handling import Handler, handles
+from procession.engine.reads import Reads
 from procession.engine.records import Definition, Resource, StartSubscription
 from procession.engine.run import Run
-from procession.engine.unit import Reads
 
 
 class Deploy(Handler[c.Deploy]):

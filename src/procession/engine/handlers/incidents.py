@@ -5,6 +5,7 @@ from __future__ import annotations
 from procession.engine import commands as c
 from procession.engine.handlers.jobs import reopen
 from procession.engine.handling import Handler, Target, handles, want_element
+from procession.engine.reads import Reads
 from procession.engine.records import (
     ACTIVATING,
     DEFAULT_TENANT,
@@ -13,7 +14,6 @@ from procession.engine.records import (
     IncidentType,
 )
 from procession.engine.run import Run
-from procession.engine.unit import Reads
 from procession.errors import InvalidInput, NotFound
 
 

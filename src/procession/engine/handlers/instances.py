@@ -6,6 +6,7 @@ from procession.engine import commands as c
 from procession.engine import variables
 from procession.engine.graph import Node
 from procession.engine.handling import Handler, Target, handles
+from procession.engine.reads import Reads
 from procession.engine.records import (
     ACTIVATED,
     COMPLETED,
@@ -17,7 +18,7 @@ from procession.engine.records import (
     Variable,
 )
 from procession.engine.run import Run
-from procession.engine.unit import Reads, Unit
+from procession.engine.unit import Unit
 from procession.errors import NotFound, WrongState
 
 

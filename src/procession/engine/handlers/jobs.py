@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from procession.engine import commands as c
 from procession.engine import incidents, lifecycle, variables
 from procession.engine.handling import Handler, Target, handles, want_element
+from procession.engine.reads import Reads
 from procession.engine.records import (
     ACTIVATED,
     JOB_ACTIVATABLE,
@@ -20,7 +21,6 @@ from procession.engine.records import (
 )
 from procession.engine.run import Run, Scope
 from procession.engine.throwing import throw_error
-from procession.engine.unit import Reads
 from procession.errors import InvalidInput, NotFound, WrongState
 
 J = TypeVar("J", c.CompleteJob, c.FailJob, c.ThrowError)

@@ -12,6 +12,7 @@ from procession.engine import commands as c
 from procession.engine.behaviour import Trigger
 from procession.engine.handlers.instances import begin
 from procession.engine.handling import Handler, Target, handles, want_element
+from procession.engine.reads import Reads
 from procession.engine.records import (
     ACTIVATED,
     COMPLETING,
@@ -21,7 +22,6 @@ from procession.engine.records import (
     StartSubscription,
 )
 from procession.engine.run import Run
-from procession.engine.unit import Reads
 from procession.errors import AlreadyExists, InvalidInput
 
 _variables = msgspec.json.Decoder(dict[str, str])

@@ -14,9 +14,9 @@ from procession.engine.handling import (
     want_end,
     want_inside,
 )
+from procession.engine.reads import Reads
 from procession.engine.records import TERMINATED
 from procession.engine.run import Run
-from procession.engine.unit import Reads
 
 
 def want_steps(steps: Iterable[c.AnyStep], want: Reads) -> None:

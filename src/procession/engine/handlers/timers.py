@@ -6,9 +6,9 @@ from procession.engine import commands as c
 from procession.engine import schedule
 from procession.engine.behaviour import Trigger
 from procession.engine.handling import Handler, Target, handles, want_element
+from procession.engine.reads import Reads
 from procession.engine.records import ACTIVATED, COMPLETING, Timer
 from procession.engine.run import Run
-from procession.engine.unit import Reads
 
 NEVER = 1 << 62
 

@@ -53,7 +53,6 @@ class Session:
             psycopg.Error: that failed.
         """
         self.lost = False
-        self.round_trips = 0
         self._pid = os.getpid()
         self._connection = psycopg.connect(**parameters, autocommit=True)
         self._pg = self._connection.pgconn
@@ -105,7 +104,6 @@ class Session:
         asked, self._asked = self._asked, []
         if not asked:
             return
-        self.round_trips += 1
         try:
             send = self._pg.send_query_prepared
             for what, parameters, _ in asked:

@@ -66,7 +66,6 @@ class PostgreSQLTransaction(Transaction):
         self._check = check
         self._held: set[int] = set(ahead)
         self._clock: Clock | None = None
-        self._xid: str | None = None
         self._asked_xid: Answer | None = None
         self._dirty = False
         self._witness: tuple[str, int] | None = None

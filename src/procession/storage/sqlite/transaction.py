@@ -46,9 +46,6 @@ _CHANGING = {name: _columns(name, spec.changes) for name, spec in TABLES.items()
 _CHANGING_AND_KEY = {name: _columns(name, (*spec.changes, *spec.key)) for name, spec in TABLES.items()}
 _OWN = {name: _picker(STATEMENTS[name].insert.own) for name in TABLES}
 _SHARED = {name: _picker(STATEMENTS[name].insert.shared) for name in TABLES}
-_INDEX_WIDTHS = {
-    (name, index): len(spec.fields) for name, table in TABLES.items() for index, spec in table.indexes.items()
-}
 
 _ACTIVATABLE = (
     f"SELECT {STATEMENTS['job'].columns} FROM job t "
