@@ -6,17 +6,20 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
 
-.PHONY: help run test check format chaos chaos-pg bench bench-pg profile lock clean
+.PHONY: help run test test-zeebe test-clients check format chaos chaos-pg bench bench-pg bench-grpc profile lock clean
 
 help:
 	@echo "make run      deploy the order process, run 1,000 orders through it, show what came out"
 	@echo "make test     all tests"
+	@echo "make test-zeebe    beside a real Zeebe, which is downloaded for it (needs Maven)"
+	@echo "make test-clients  with clients from npm"
 	@echo "make check    lint, types, import rules, public names"
 	@echo "make format   rewrite the sources in the project's format"
 	@echo "make chaos    kills, cut connections, restarts: minutes on SQLite and PostgreSQL (HOURS=n: longer)"
 	@echo "make chaos-pg 10,000 instances on PostgreSQL (HOURS=n: as long as that)"
 	@echo "make bench    Procession beside its peers, with ratios"
 	@echo "make bench-pg the same on PostgreSQL, with several nodes and a million old instances"
+	@echo "make bench-grpc    over gRPC, beside a real Zeebe and a server that does nothing"
 	@echo "make profile  where a node's time goes"
 	@echo "make lock     pin the dependencies anew"
 
@@ -38,11 +41,25 @@ $(VENV)/.bench: $(VENV)/.dev requirements/bench.lock
 	$(PIP) install --require-hashes -r requirements/bench.lock
 	@touch $@
 
+$(VENV)/.zeebe: $(VENV)/.dev requirements/zeebe.lock
+	$(PIP) install --require-hashes -r requirements/zeebe.lock
+	@touch $@
+
+$(VENV)/.clients: $(VENV)/.dev requirements/clients.lock
+	$(PIP) install --require-hashes -r requirements/clients.lock
+	@touch $@
+
 run: $(VENV)/.run
 	@$(BIN)/python -m examples.order.main $(ARGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+test-zeebe: $(VENV)/.zeebe
+	$(BIN)/python -m pytest tests/gateway tests/oracle --zeebe $(ARGS)
+
+test-clients: $(VENV)/.clients
+	$(BIN)/python -m pytest tests/clients --npm $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -67,6 +84,9 @@ bench: $(VENV)/.bench
 bench-pg: $(VENV)/.bench
 	$(BIN)/python -m benchmarks --suite postgresql $(ARGS)
 
+bench-grpc: $(VENV)/.bench $(VENV)/.zeebe
+	$(BIN)/python -m benchmarks --suite grpc $(ARGS)
+
 profile: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.profile_node $(ARGS)
 
@@ -74,6 +94,8 @@ lock: $(VENV)/.dev
 	$(COMPILE) --group build -o requirements/run.lock
 	$(COMPILE) --group dev -o requirements/dev.lock
 	$(COMPILE) --group bench -o requirements/bench.lock
+	$(COMPILE) --group zeebe -o requirements/zeebe.lock
+	$(COMPILE) --group clients -o requirements/clients.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache run
