@@ -6,7 +6,27 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import zeebe as zeebe_broker
 from tests.postgres import Server, running_server
+from tests.zeebe import Zeebe
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("procession's own tests")
+    group.addoption("--zeebe", action="store_true", help="also run against a real Zeebe (make test-zeebe)")
+    group.addoption("--npm", action="store_true", help="run the clients from npm (make test-clients)")
+
+
+@pytest.fixture(scope="session")
+def zeebe(request: pytest.FixtureRequest) -> Iterator[Zeebe]:
+    """A real Zeebe broker, where `--zeebe` asks for it; it is an error if there can be none then."""
+    if not request.config.getoption("--zeebe"):
+        pytest.skip("a real Zeebe is started by make test-zeebe only")
+    reason = zeebe_broker.missing()
+    if reason is not None:
+        pytest.fail(reason)
+    with zeebe_broker.running_zeebe() as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")
