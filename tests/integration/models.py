@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from tests.building import bpmn, catch, end, job, message, on_duration, on_message, receive, start
+from tests.building import (
+    bpmn,
+    catch,
+    end,
+    flow,
+    gateway,
+    io,
+    job,
+    message,
+    on_duration,
+    on_message,
+    outputs,
+    receive,
+    start,
+)
 
 ONE_JOB = bpmn(start() + job("work") + end(), "s>work work>e", id="one_job")
 NO_WAIT = bpmn(start() + end(), "s>e", id="no_wait")
@@ -33,6 +47,16 @@ MESSAGE_LATER = bpmn(
     id="message_later",
     definitions=message("paid", "=ref"),
 )
+COLLECTS_FIVE = bpmn(
+    start()
+    + catch("wait", on_message("paid"), io=io(outputs(seen="=append(seen, n)")))
+    + gateway("exclusive", "more", default="more_e")
+    + end()
+    + flow("more", "wait", "count(seen) < 5"),
+    "s>wait wait>more more>e",
+    id="collects_five",
+    definitions=message("paid", "=ref"),
+)
 
 ALL = {
     "one_job.bpmn": ONE_JOB,
@@ -41,4 +65,5 @@ ALL = {
     "job_then_message.bpmn": JOB_THEN_MESSAGE,
     "by_message.bpmn": STARTS_BY_MESSAGE,
     "hour.bpmn": WAITS_AN_HOUR,
+    "five.bpmn": COLLECTS_FIVE,
 }

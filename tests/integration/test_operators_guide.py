@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from procession import Incident, Procession
-from procession.storage import open_storage
+from procession.storage import open_storage, schema
 from tests.postgres import Server
 
 from .companions import ROOT
@@ -98,4 +98,4 @@ async def test_the_rights_of_the_guide_are_enough(empty_postgresql_url: str, pos
     async with Procession(url.replace("procession@", f"{role}@"), upgrade=False) as app:
         await app.deploy_files(ALL)
         await (await app.start("no_wait")).result(timeout=timedelta(seconds=30))
-        assert (await app.status()).schema_version == 1
+        assert (await app.status()).schema_version == schema.VERSION

@@ -113,6 +113,26 @@ async def test_two_publications_of_one_message_against_one_subscription(
     await until(lambda: rows("SELECT count(*) FROM command") == [(0,)])
 
 
+async def test_messages_that_follow_each_other_closely_arrive_in_their_order(
+    nodes: tuple[Procession, Procession], rows: Ask
+) -> None:
+    # Given an instance that takes five messages, one after the other, published on both nodes in turn
+    one, two = nodes
+
+    async def run(number: int) -> None:
+        ref = f"r{number}"
+        await one.start("collects_five", {"ref": ref, "seen": []})
+        for n in range(5):
+            await (one, two)[n % 2].publish("paid", correlation_key=ref, ttl=TTL, variables={"n": n})
+
+    # When that happens again and again
+    await race(run)
+    await until(lambda: rows("SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    # Then each got them in the order in which they were published
+    assert rows("SELECT count(*) FROM variable WHERE name='seen' AND value='[0,1,2,3,4]'") == [(RACES,)]
+    assert rows("SELECT count(*) FROM delivery") == [(0,)]
+
+
 @pytest.mark.parametrize("process_id", ["one_job", "job_then_message"])
 async def test_complete_against_cancel(
     process_id: str, nodes: tuple[Procession, Procession], rows: Ask

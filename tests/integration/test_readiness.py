@@ -14,6 +14,7 @@ import pytest
 
 from procession import Procession, StorageError
 from procession.broker import health
+from procession.storage import schema
 
 from .disks import small_disk
 from .models import ALL
@@ -57,7 +58,10 @@ async def test_an_idle_node_notices_another_schema_and_recovers(
         since = app.readiness().since
         await asyncio.sleep(1.2)
         assert app.readiness().since == since
-        _execute(database, "UPDATE schema_info SET readable_since=1, version=1")
+        _execute(
+            database,
+            f"UPDATE schema_info SET readable_since={schema.READABLE_SINCE}, version={schema.VERSION}",
+        )
         await becomes(app, True)
         assert app.readiness().since > since
         await app.start("no_wait")

@@ -1,4 +1,4 @@
-"""Upgrades of the tables while nodes run, on both databases; the second version is made up by the tests."""
+"""Upgrades of the tables while nodes run, on both databases; the next version is made up by the tests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ from procession import Procession, SchemaMismatch, StorageError
 from procession.storage import migrate, open_storage, schema, versions
 from procession.storage.examine import examine
 from procession.storage.searches import InstanceStatus
-from tests.migrations import engine, second_version, upgrade
+from tests.migrations import engine, next_version, upgrade
 from tests.postgres import Server
 
 from .companions import ROOT, Companion
 from .models import ALL
 
 PATIENCE = timedelta(seconds=60)
+VERSION = schema.VERSION
+BACK_TO_THE_FIRST = (
+    "DROP TABLE delivery",
+    "UPDATE schema_info SET version = 1, readable_since = 1",
+    "UPDATE alembic_version SET version_num = '0001'",
+)
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])
@@ -63,7 +69,7 @@ async def completed(app: Procession, count: int) -> None:
 async def test_old_nodes_go_on_during_and_after_an_upgrade_they_can_live_with(
     url: str, tmp_path: Path
 ) -> None:
-    folder = second_version(tmp_path / "migrations", readable_since=1)
+    folder = next_version(tmp_path / "migrations", readable_since=VERSION)
     async with with_worker(url) as app:
         # Given a node of the first version at work
         await app.deploy_files(ALL)
@@ -87,7 +93,7 @@ async def test_old_nodes_go_on_during_and_after_an_upgrade_they_can_live_with(
         await completed(app, started)
         assert await app.incidents() == []
         assert app.readiness().ready
-    assert ask(url, "SELECT version, readable_since FROM schema_info") == [(2, 1)]
+    assert ask(url, "SELECT version, readable_since FROM schema_info") == [(VERSION + 1, VERSION)]
     assert ask(url, "SELECT count(*), min(added), max(added) FROM job") == [(started, 7, 7)]
     # And another one of the first version may start
     async with with_worker(url) as app:
@@ -97,7 +103,7 @@ async def test_old_nodes_go_on_during_and_after_an_upgrade_they_can_live_with(
 async def test_an_old_node_stops_at_an_upgrade_it_cannot_live_with_and_loses_nothing(
     url: str, tmp_path: Path
 ) -> None:
-    folder = second_version(tmp_path / "migrations", readable_since=2)
+    folder = next_version(tmp_path / "migrations", readable_since=VERSION + 1)
     acknowledged: list[int] = []
     async with with_worker(url) as app:
         await app.deploy_files(ALL)
@@ -115,14 +121,18 @@ async def test_an_old_node_stops_at_an_upgrade_it_cannot_live_with_and_loses_not
             # Then everybody is told so
             for outcome in outcomes:
                 assert isinstance(outcome, SchemaMismatch)
-                assert "has schema 2, which needs a Procession that knows schema 2" in str(outcome)
+                assert f"has schema {VERSION + 1}, which needs a Procession that knows schema" in str(outcome)
                 assert "install the newer version" in str(outcome)
             while app.readiness().ready:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert "needs a Procession" in str(app.readiness().reason)
         before = ask(url, "SELECT count(*), max(key) FROM element_instance")
         await asyncio.sleep(1.5)
-        # And it does not touch the database any more, not even to leave
+        # And it does not touch the database any more, not even with somebody's own transaction, or to leave
+        made = engine(url)
+        with made.connect() as connection, pytest.raises(SchemaMismatch, match="install the newer version"):
+            await app.publish("paid", connection=connection)
+        made.dispose()
         assert ask(url, "SELECT count(*), max(key) FROM element_instance") == before
     # And all that was acknowledged is there, and nothing else
     assert sorted(key for (key,) in ask(url, "SELECT key FROM process_instance")) == sorted(acknowledged)
@@ -132,7 +142,7 @@ async def test_an_old_node_stops_at_an_upgrade_it_cannot_live_with_and_loses_not
 
 
 async def test_an_idle_node_notices_an_upgrade_it_cannot_live_with(url: str, tmp_path: Path) -> None:
-    folder = second_version(tmp_path / "migrations", readable_since=2)
+    folder = next_version(tmp_path / "migrations", readable_since=VERSION + 1)
     async with Procession(url, serve=False) as app:
         await asyncio.to_thread(upgrade, url, folder)
         async with asyncio.timeout(PATIENCE.total_seconds()):
@@ -156,7 +166,7 @@ def upgrading(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 async def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_tables(url: str, tmp_path: Path) -> None:
-    folder = second_version(tmp_path / "migrations", readable_since=1, waits=True)
+    folder = next_version(tmp_path / "migrations", readable_since=VERSION, waits=True)
     async with with_worker(url) as app:
         await app.deploy_files(ALL)
         await (await app.start("one_job")).result(timeout=PATIENCE)
@@ -166,7 +176,7 @@ async def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_tables(url: str
             process.wait()
         # Then nothing of it is there, and the node goes on
         await (await app.start("one_job")).result(timeout=PATIENCE)
-        assert ask(url, "SELECT version FROM schema_info") == [(1,)]
+        assert ask(url, "SELECT version FROM schema_info") == [(VERSION,)]
         assert "added" not in _columns(url, "job")
         # And the next try succeeds
         with upgrading(url, folder) as process:
@@ -191,7 +201,7 @@ def test_nodes_that_start_at_once_on_an_empty_database_make_it_once(url: str) ->
         two.tell()
         assert "done" in one.finish()
         assert "done" in two.finish()
-    assert ask(url, "SELECT version FROM schema_info") == [(1,)]
+    assert ask(url, "SELECT version FROM schema_info") == [(VERSION,)]
     assert ask(url, "SELECT count(*) FROM process_instance") == [(10,)]
 
 
@@ -204,8 +214,11 @@ def test_a_node_that_may_not_upgrade_says_what_to_do(url: str, monkeypatch: pyte
         open_storage(url, upgrade=False)
     open_storage(url).close()
     open_storage(url, upgrade=False).close()
-    monkeypatch.setattr(schema, "VERSION", 2)
-    with pytest.raises(SchemaMismatch, match=r"has schema 1.*needs schema 2: run `procession db upgrade`"):
+    monkeypatch.setattr(schema, "VERSION", VERSION + 1)
+    with pytest.raises(
+        SchemaMismatch,
+        match=rf"has schema {VERSION}.*needs schema {VERSION + 1}: run `procession db upgrade`",
+    ):
         open_storage(url, upgrade=False)
 
 
@@ -235,11 +248,29 @@ async def test_a_user_without_the_right_to_change_tables_can_work(
         await app.deploy_files(ALL)
         await (await app.start("one_job")).result(timeout=PATIENCE)
     # And where an upgrade is needed, it is told who can do that
-    monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setattr(migrate, "FOLDER", second_version(tmp_path / "m", readable_since=1))
+    monkeypatch.setattr(schema, "VERSION", VERSION + 1)
+    monkeypatch.setattr(migrate, "FOLDER", next_version(tmp_path / "m", readable_since=VERSION))
     with pytest.raises(StorageError, match=r"(?s)permission is denied.*`procession db upgrade`"):
         open_storage(url.replace("procession@", f"{role}@"))
-    assert ask(url, "SELECT version FROM schema_info") == [(1,)]
+    assert ask(url, "SELECT version FROM schema_info") == [(VERSION,)]
+
+
+async def test_what_the_first_version_left_goes_on(url: str) -> None:
+    # Given an instance that waits for a message, in the tables of the first version
+    async with Procession(url) as app:
+        await app.deploy_files(ALL)
+        await app.start("waits", {"ref": "k"})
+    made = engine(url)
+    with made.begin() as connection:
+        for statement in BACK_TO_THE_FIRST:
+            connection.exec_driver_sql(statement)
+    made.dispose()
+    # When this version opens it
+    async with Procession(url) as app:
+        # Then it goes on
+        await app.publish("paid", correlation_key="k")
+        await completed(app, 1)
+    assert ask(url, "SELECT version FROM schema_info") == [(VERSION,)]
 
 
 # --- SQL for others to run --------------------------------------------------------------------------
@@ -278,11 +309,11 @@ def test_a_script_for_another_version_changes_nothing(
     empty_postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = empty_postgresql_url
-    monkeypatch.setattr(schema, "VERSION", 2)
-    text = migrate.upgrade_sql("postgresql", 1, second_version(tmp_path / "m", readable_since=1))
+    monkeypatch.setattr(schema, "VERSION", VERSION + 1)
+    text = migrate.upgrade_sql("postgresql", VERSION, next_version(tmp_path / "m", readable_since=VERSION))
     monkeypatch.undo()
     open_storage(url).close()
     _run_script(url, text)
-    assert ask(url, "SELECT version FROM schema_info") == [(2,)]
-    with pytest.raises(psycopg.errors.RaiseException, match="upgrades schema 1 only"):
+    assert ask(url, "SELECT version FROM schema_info") == [(VERSION + 1,)]
+    with pytest.raises(psycopg.errors.RaiseException, match=f"upgrades schema {VERSION} only"):
         _run_script(url, text)

@@ -6,10 +6,8 @@ and each publication by whom it was got: the model then has one way to go on, no
 Times are epoch milliseconds, of which an operation knows the first and the last it may have happened
 at. "Oldest first" is by the time of publication: of two that may have the same, either may come first.
 
-A message that meets who waits is answered before it is delivered. Until then its receiver still seems
-to wait: a second message may be sent to the same one, find it gone, and be offered to the others. Such
-a message is *under way*: it may overtake or be overtaken, and come to one who began to wait after it
-was published. It is still got by one at most, and nobody is left waiting while it could be had.
+A message that meets who waits is answered before it is delivered: its receiver waits no more from the
+answer on, whenever it hears of it.
 """
 
 from __future__ import annotations
@@ -58,7 +56,6 @@ class Buffered(NamedTuple):
     when: Span
     ttl: int
     taken: bool
-    under_way: bool
 
     def may_live(self, when: Span) -> bool:
         return when.first < self.when.last + self.ttl
@@ -74,8 +71,6 @@ class Mailbox(NamedTuple):
     waiting: frozenset[tuple[int, str]] = frozenset()
     """(key, name) of instances without a message."""
     served: frozenset[str] = frozenset()
-    closing: frozenset[str] = frozenset()
-    """Of those, who may still seem to wait: a message was sent to them, and nobody has seen them end."""
 
 
 def step(box: Mailbox, operation: Operation) -> Mailbox | None:
@@ -94,30 +89,24 @@ def _publish(box: Mailbox, operation: Operation) -> Mailbox | None:
     names = {name for _, name in box.waiting}
     if given.receiver in names:
         return _send(box, given)
-    if names and not box.closing:
+    if names:
         return None  # it would have gone to one of them
-    if given.ttl == 0 and (given.receiver is None or not box.closing):
+    if given.ttl == 0:
         return box if given.receiver is None else None
     return _buffer(box, given, taken=False)
 
 
 def _send(box: Mailbox, given: Publication) -> Mailbox | None:
-    """To one who waits: the oldest, unless others are being served."""
+    """To the oldest of those who wait."""
     oldest = min(box.waiting)
-    if given.receiver != oldest[1] and not box.closing:
+    if given.receiver != oldest[1]:
         return None
-    receiver = next(one for one in box.waiting if one[1] == given.receiver)
-    box = box._replace(
-        waiting=box.waiting - {receiver},
-        served=box.served | {receiver[1]},
-        closing=box.closing | {receiver[1]},
-    )
+    box = box._replace(waiting=box.waiting - {oldest}, served=box.served | {oldest[1]})
     return _buffer(box, given, taken=True) if given.ttl else box
 
 
 def _buffer(box: Mailbox, given: Publication, *, taken: bool) -> Mailbox:
-    under_way = bool(box.closing) and not taken
-    message = Buffered(given.marker, given.message_id, given.when, given.ttl, taken, under_way)
+    message = Buffered(given.marker, given.message_id, given.when, given.ttl, taken)
     return box._replace(messages=box.messages | {message})
 
 
@@ -125,10 +114,10 @@ def _start(box: Mailbox, operation: Operation) -> Mailbox | None:
     given: Start = operation.input
     to_be_had = [m for m in box.messages if not m.taken]
     mine = next((m for m in to_be_had if m.marker == given.got), None)
-    certain = [m for m in to_be_had if not m.under_way and m.must_live(given.when)]
+    certain = [m for m in to_be_had if m.must_live(given.when)]
     if mine is None:
         return None if certain else box._replace(waiting=box.waiting | {(given.key, given.name)})
-    if not mine.under_way and not mine.may_live(given.when):
+    if not mine.may_live(given.when):
         return None
     if any(m.when.last < mine.when.first for m in certain):
         return None
@@ -139,7 +128,7 @@ def _start(box: Mailbox, operation: Operation) -> Mailbox | None:
 def _result(box: Mailbox, operation: Operation) -> Mailbox | None:
     """The instance was seen to have its message, and to have ended."""
     name = operation.input
-    return box._replace(closing=box.closing - {name}) if name in box.served else None
+    return box if name in box.served else None
 
 
 def _look(box: Mailbox, operation: Operation) -> Mailbox | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from procession.engine import commands as c
 from procession.engine.records import DEFAULT_TENANT
-from procession.errors import InvalidInput, ResourceExhausted
+from procession.errors import InvalidInput, ResourceExhausted, SchemaMismatch
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -31,12 +31,13 @@ async def write_command(
     Raises:
         InvalidInput: the connection is not to a database with Procession's tables, or a name or key
             cannot be stored.
+        SchemaMismatch: the tables were upgraded to what this program does not know.
     """
     import sqlalchemy as sa
     from sqlalchemy import event
     from sqlalchemy.exc import DBAPIError
 
-    from procession.storage.schema import tables
+    from procession.storage.schema import VERSION, schema_info, tables
 
     c.check(command)
     values: dict[str, Any] = {
@@ -46,16 +47,24 @@ async def write_command(
         "payload": c.encode(command),
         "created_at": app._node.now(),
     }
-    insert = tables["command"].insert().values(**values)
+    columns = tables["command"].c
+    row = sa.select(*(sa.literal(value, columns[name].type) for name, value in values.items()))
+    row = row.where(sa.exists().where(schema_info.c.readable_since <= VERSION))
+    insert = tables["command"].insert().from_select(list(values), row)
     try:
         if isinstance(connection, sa.Connection):
-            connection.execute(insert)
+            written = connection.execute(insert)
         else:
-            await connection.execute(insert)
+            written = await connection.execute(insert)
     except DBAPIError as error:
         raise InvalidInput(
             f"the connection given is not usable for Procession (is it to {app.url}?): {error.orig}"
         ) from error
+    if written.rowcount != 1:
+        raise SchemaMismatch(
+            f"the tables of {app.url} were upgraded to what this version cannot work with; "
+            "install the newer version"
+        )
     sync = connection if isinstance(connection, sa.Connection) else connection.sync_connection
     if sync is not None:
         event.listen(sync, "commit", lambda _: _look_soon(app), once=True)

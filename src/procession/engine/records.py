@@ -247,6 +247,13 @@ class Correlation(Record):
     process_id: str
 
 
+class Delivery(Record):
+    """A message on its way to a subscription, which gets no other one meanwhile."""
+
+    subscription_key: int
+    message_key: int
+
+
 class Variable(Record):
     scope_key: int
     name: str

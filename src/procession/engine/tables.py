@@ -131,6 +131,11 @@ TABLES: dict[str, TableSpec] = {
         key=("message_key", "process_id"),
         indexes={"message": Index(("message_key",))},
     ),
+    "delivery": TableSpec(
+        r.Delivery,
+        key=("subscription_key", "message_key"),
+        indexes={"subscription": Index(("subscription_key",))},
+    ),
     "variable": TableSpec(
         r.Variable,
         key=("scope_key", "name"),

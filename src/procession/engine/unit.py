@@ -303,6 +303,7 @@ _ATTRIBUTES = {
     "subscriptions": "message_subscription",
     "messages": "message",
     "correlations": "correlation",
+    "deliveries": "delivery",
     "variables": "variable",
     "changed": "variable_change",
     "joins": "join_token",
@@ -329,6 +330,7 @@ class Unit:
     subscriptions: Table[r.MessageSubscription]
     messages: Table[r.Message]
     correlations: Table[r.Correlation]
+    deliveries: Table[r.Delivery]
     variables: Table[r.Variable]
     changed: Table[r.VariableChange]
     joins: Table[r.Join]

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from procession.engine.tables import TABLES, Index, TableSpec
 
-VERSION = 1
+VERSION = 2
 """Of the schema this program writes."""
-READABLE_SINCE = 1
+READABLE_SINCE = 2
 """Programs whose own version is at least this can work with it."""
 
 metadata = sa.MetaData()

@@ -1,10 +1,13 @@
 """Publishing messages and bringing them to those who wait (spec/engine.md section 5).
 
 A message is matched under its correlation key and delivered under the receiver's root, by a command
-of its own; a delivery that finds its subscription closed offers the message again.
+of its own. Until then its subscription gets no other message: those that follow stay in their order. A
+delivery that finds its subscription closed offers the message again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import msgspec
 
@@ -17,6 +20,7 @@ from procession.engine.records import (
     ACTIVATED,
     COMPLETING,
     Correlation,
+    Delivery,
     Message,
     MessageSubscription,
     StartSubscription,
@@ -33,7 +37,7 @@ class Publish(Handler[c.PublishMessage]):
         address = (command.tenant, command.name, command.correlation_key)
         if command.message_id is not None:
             want.find(unit.messages, "message", address)
-        want.find(unit.subscriptions, "message", address)
+        _want_receivers(want, address)
         for start in want.find(unit.starts, "name", (command.tenant, command.name)):
             if command.correlation_key:
                 identity = (command.tenant, start.process_id, command.correlation_key)
@@ -52,6 +56,18 @@ class Publish(Handler[c.PublishMessage]):
         return key
 
 
+def _want_receivers(want: Reads, address: tuple[str, str, str]) -> None:
+    for subscription in want.find(want.unit.subscriptions, "message", address):
+        want.find(want.unit.deliveries, "subscription", subscription.key)
+
+
+def _receivers(address: tuple[str, str, str], run: Run) -> Iterator[MessageSubscription]:
+    """The subscriptions that no message is on its way to, oldest first."""
+    for subscription in run.unit.subscriptions.find("message", address):
+        if not run.unit.deliveries.find("subscription", subscription.key):
+            yield subscription
+
+
 def _refuse_repeated(command: c.PublishMessage, run: Run) -> None:
     if command.message_id is None:
         return
@@ -66,10 +82,10 @@ def _refuse_repeated(command: c.PublishMessage, run: Run) -> None:
 
 
 def _deliver(command: c.PublishMessage, key: int, expires_at: int, run: Run) -> list[str]:
-    """Send the message to the oldest subscription of each process. Answers the process ids."""
+    """Send the message to the oldest receiver of each process. Answers the process ids."""
     reached: list[str] = []
     address = (command.tenant, command.name, command.correlation_key)
-    for subscription in run.unit.subscriptions.find("message", address):
+    for subscription in _receivers(address, run):
         if subscription.process_id not in reached:
             reached.append(subscription.process_id)
             _send(subscription, key, command.variables, expires_at, run)
@@ -81,6 +97,7 @@ def _send(sub: MessageSubscription, key: int, variables: c.Variables, expires_at
         sub.key, key, sub.name, sub.correlation_key, sub.process_id, variables, expires_at, sub.tenant
     )
     run.emit(delivery, root_key=sub.root_key, tenant=sub.tenant)
+    run.unit.deliveries.add(Delivery(sub.key, key))
 
 
 def _start(command: c.PublishMessage, key: int, expires_at: int, reached: list[str], run: Run) -> list[str]:
@@ -144,18 +161,25 @@ class Correlate(Handler[c.CorrelateMessage]):
 
     def reads(self, command: c.CorrelateMessage, want: Reads) -> None:
         unit = want.unit
+        want.find(unit.deliveries, "subscription", command.subscription_key)
         subscription = want.get(unit.subscriptions, command.subscription_key)
         if subscription is not None:
             want_element(want, subscription.element_key, command.variables, target=subscription.target_id)
         elif unit.subscriptions.known(command.subscription_key):
             address = (command.tenant, command.name, command.correlation_key)
-            want.find(unit.subscriptions, "message", address)
+            _want_receivers(want, address)
             want.get(unit.correlations, (command.message_key, command.process_id))
 
     def execute(self, command: c.CorrelateMessage, run: Run) -> None:
+        deliveries = run.unit.deliveries.find("subscription", command.subscription_key)
+        for delivery in deliveries:
+            if delivery.message_key == command.message_key:
+                run.unit.deliveries.remove(delivery)
         subscription = run.unit.subscriptions.get(command.subscription_key)
         if subscription is None or not trigger(subscription, command.variables, run):
             _offer_again(command, run)
+        elif len(deliveries) == 1 and _goes_on_waiting(subscription, run):
+            run.follow(c.MatchMessages(subscription.key))  # for those that came meanwhile
 
 
 def trigger(subscription: MessageSubscription, values: c.Variables, run: Run) -> bool:
@@ -175,7 +199,7 @@ def trigger(subscription: MessageSubscription, values: c.Variables, run: Run) ->
 def _offer_again(command: c.CorrelateMessage, run: Run) -> None:
     """To another subscription of the same process; otherwise the message is free for a later one."""
     address = (command.tenant, command.name, command.correlation_key)
-    for other in run.unit.subscriptions.find("message", address):
+    for other in _receivers(address, run):
         if other.process_id == command.process_id and other.key != command.subscription_key:
             _send(other, command.message_key, command.variables, command.expires_at, run)
             return
@@ -207,13 +231,18 @@ class Match(Handler[c.MatchMessages]):
         if not waiting or not trigger(subscription, _variables.decode(waiting[0].variables), run):
             return
         run.unit.correlations.add(Correlation(waiting[0].key, subscription.process_id))
-        element = run.element(subscription.element_key)
-        target = run.graph(element.definition_key).nodes[subscription.target_id]
-        if target.attached_to is not None and not target.interrupting:
-            for message in waiting[1:]:  # whom the first did not interrupt waits for the others too
+        if _goes_on_waiting(subscription, run):
+            for message in waiting[1:]:
                 run.unit.correlations.add(Correlation(message.key, subscription.process_id))
                 values = _variables.decode(message.variables)
                 _send(subscription, message.key, values, message.expires_at, run)
+
+
+def _goes_on_waiting(subscription: MessageSubscription, run: Run) -> bool:
+    """Whether it is of a boundary event that interrupts nothing: a message does not close it."""
+    element = run.element(subscription.element_key)
+    target = run.graph(element.definition_key).nodes[subscription.target_id]
+    return target.attached_to is not None and not target.interrupting
 
 
 def _address(subscription: MessageSubscription) -> tuple[str, str, str]:
