@@ -18,8 +18,9 @@ from .dangers import EVERYTHING, PROCESSES_ONLY, Field, draws, strike
 from .history import connected
 from .proxy import Proxy
 
-_QUIET = (
-    "SELECT (SELECT count(*) FROM process_instance WHERE ended_at IS NULL) + (SELECT count(*) FROM command)"
+_PROGRESS = (
+    "SELECT (SELECT count(*) FROM process_instance WHERE ended_at IS NULL) + (SELECT count(*) FROM command), "
+    "(SELECT count(*) FROM element_instance WHERE ended_at IS NOT NULL)"
 )
 
 
@@ -114,23 +115,32 @@ def _rampage(field: Field, plan: Plan, outcome: Outcome) -> None:
 
 
 def _wait_for_the_end(crew: Crew, url: str, patience: float) -> float:
-    began = time.monotonic()
-    while not crew.clients_are_done or _left(url) != 0:
+    """However long it takes, as long as an element ends within `patience` seconds."""
+    began = moved = time.monotonic()
+    most = -1
+    while True:
         crew.check_alive()
-        waited = time.monotonic() - began
-        if waited > patience:
+        now = time.monotonic()
+        progress = _progress(url)
+        if progress is not None:
+            left, ended = progress
+            if left == 0 and crew.clients_are_done:
+                return now - began
+            if ended > most:
+                most, moved = ended, now
+        if now - moved > patience:
             raise AssertionError(
-                f"after {waited:.0f} s {_left(url)} instances or commands are left; see {crew.folder}"
+                f"no element has ended for {patience:.0f} s; (left, ended) is {progress}: see {crew.folder}"
             )
         time.sleep(0.2)
-    return time.monotonic() - began
 
 
-def _left(url: str) -> int | None:
-    """How much has not ended; None while the server recovers from the last danger."""
+def _progress(url: str) -> tuple[int, int] | None:
+    """How many instances and commands are left, and how many elements have ended; None while the
+    server recovers from the last danger."""
     try:
         with connected(url) as connection:
-            left: int = connection.execute(sa.text(_QUIET)).scalar_one()
+            left, ended = connection.execute(sa.text(_PROGRESS)).one()
     except sa.exc.OperationalError:
         return None
-    return left
+    return left, ended

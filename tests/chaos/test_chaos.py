@@ -54,7 +54,7 @@ def postgresql_plan(config: pytest.Config) -> Plan:
         instances=config.getoption("chaos_instances", None) or instances,
         mean_pause=0.3 if small else _SECONDS_BETWEEN,
         longest_pause=4.0 if small else 15.0,
-        settle_seconds=120.0 if small else 600.0,
+        settle_seconds=120.0,
         nodes=3,
         workers=4,
     )
