@@ -1,4 +1,4 @@
-"""Migrations that only tests know: what a next version of the tables would bring.
+"""Migrations that only tests know: what the next version of the tables would bring.
 
 `python -m tests.migrations URL FOLDER` upgrades a database with the migrations of a folder.
 """
@@ -13,15 +13,17 @@ import sqlalchemy as sa
 
 from procession.storage import migrate, schema
 
-NOW = schema.VERSION
+CURRENT = schema.VERSION
+NEXT = CURRENT + 1
+
 _NEXT = """
 import sys
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "{next:04}"
-down_revision = "{now:04}"
+revision = "{next:04d}"
+down_revision = "{current:04d}"
 
 
 def upgrade():
@@ -37,8 +39,8 @@ def upgrade():
 def next_version(folder: Path, *, readable_since: int, waits: bool = False) -> Path:
     """A folder with the program's migrations and one more; `waits`: in the middle, for a line."""
     shutil.copytree(migrate.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    text = _NEXT.format(now=NOW, next=NOW + 1, readable_since=readable_since, waits=waits)
-    (folder / "versions" / f"v{NOW + 1:04}_next.py").write_text(text)
+    text = _NEXT.format(current=CURRENT, next=NEXT, readable_since=readable_since, waits=waits)
+    (folder / "versions" / f"v{NEXT:04d}_next.py").write_text(text)
     return folder
 
 

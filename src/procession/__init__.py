@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         WrongState,
     )
     from procession.storage.searches import (
+        DefinitionStatus,
         IncidentInfo,
         InstanceDetail,
         InstanceInfo,
@@ -77,6 +78,7 @@ _HOMES = {
         "WrongState",
     ),
     "procession.storage.searches": (
+        "DefinitionStatus",
         "IncidentInfo",
         "InstanceDetail",
         "InstanceInfo",
@@ -100,6 +102,7 @@ __all__ = [
     "DatabaseReadOnly",
     "DeadlineExceeded",
     "DefinitionInfo",
+    "DefinitionStatus",
     "Deployment",
     "DeploymentRejected",
     "ExpressionInvalid",

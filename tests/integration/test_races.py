@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from procession import Job, NotFound, Procession
+from procession import Job, NotFound, Procession, WrongState
 from procession.engine.records import InstanceState, JobState
+from tests.building import bpmn, end, job, message, on_message, start
 
 from .models import ALL
 
@@ -57,8 +58,8 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def race(run: Callable[[int], Awaitable[None]]) -> None:
-    for first in range(0, RACES, TOGETHER):
+async def race(run: Callable[[int], Awaitable[None]], count: int = RACES) -> None:
+    for first in range(0, count, TOGETHER):
         await asyncio.gather(*(run(number) for number in range(first, first + TOGETHER)))
 
 
@@ -233,3 +234,85 @@ def _open_jobs(rows: Ask, ref: str) -> list[tuple[int, ...]]:
         "SELECT j.key FROM job j JOIN process_instance i ON i.key=j.instance_key "
         f"WHERE i.start_key='{ref}' AND j.ended_at IS NULL",
     )
+
+
+DELETIONS = 100
+"""Races about deletions: each needs a process of its own."""
+
+
+async def test_a_start_against_the_deletion_of_what_it_starts(
+    nodes: tuple[Procession, Procession], url: str, rows: Ask
+) -> None:
+    # Given a process that is started on one node, while it is deleted on the other
+    one, two = nodes
+    outcomes: Counter[tuple[str, str]] = Counter()
+
+    async def run(number: int) -> None:
+        name = f"p{number}"
+        model = bpmn(start() + job("t") + end(), "s>t t>e", id=name)
+        (definition,) = (await one.deploy_files({f"{name}.bpmn": model})).definitions
+        both = [one.start(name), two.delete_definition(definition.key)]
+        started, deleted = await asyncio.gather(*both, return_exceptions=True)
+        outcomes[type(started).__name__, type(deleted).__name__] += 1
+
+    # When that happens again and again
+    await race(run, DELETIONS)
+    # Then one of them is refused, or, where nodes work at the same time, an instance slipped in
+    allowed = {("Instance", WrongState.__name__), (NotFound.__name__, "NoneType")}
+    if url.startswith("postgresql"):
+        allowed.add(("Instance", "NoneType"))
+    assert set(outcomes) <= allowed, outcomes
+    # And every instance runs to its end
+    for (key,) in rows("SELECT key FROM job"):
+        await two.complete_job(key)
+    started = sum(count for (first, _), count in outcomes.items() if first == "Instance")
+    assert rows("SELECT count(*) FROM process_instance WHERE state=3") == [(started,)]
+    assert rows("SELECT count(*) FROM process_instance") == [(started,)]
+    assert rows("SELECT count(*) FROM incident") == [(0,)]
+
+
+async def test_a_deployment_against_the_deletion_of_the_version_before(
+    nodes: tuple[Procession, Procession], rows: Ask
+) -> None:
+    # Given a process that a message starts, whose version is deleted while the next one comes
+    one, two = nodes
+
+    def model(number: int, version: int) -> bytes:
+        name = f"go-{number}-{version}"
+        return bpmn(start("s", on_message(name)), id=f"p{number}", definitions=message(name))
+
+    async def run(number: int) -> None:
+        file = f"p{number}.bpmn"
+        (first,) = (await one.deploy_files({file: model(number, 1)})).definitions
+        (second,), _ = await asyncio.gather(
+            _deployed(one, file, model(number, 2)), two.delete_definition(first.key)
+        )
+        assert second == 2
+
+    # When that happens again and again
+    await race(run, DELETIONS)
+    # Then the message of the next version starts each, and no other
+    waiting = (
+        "FROM start_subscription s JOIN definition d ON d.key=s.definition_key AND substr(s.name,1,3)='go-'"
+    )
+    assert rows(f"SELECT count(*), count(DISTINCT s.process_id) {waiting}") == [(DELETIONS, DELETIONS)]
+    assert rows(f"SELECT count(*) {waiting} WHERE d.version=2 AND d.deleted_at IS NULL") == [(DELETIONS,)]
+
+
+async def _deployed(app: Procession, file: str, content: bytes) -> list[int]:
+    return [definition.version for definition in (await app.deploy_files({file: content})).definitions]
+
+
+async def test_two_deletions_of_one_version(nodes: tuple[Procession, Procession], rows: Ask) -> None:
+    one, two = nodes
+
+    async def run(number: int) -> None:
+        model = bpmn(start() + end(), "s>e", id=f"p{number}")
+        (definition,) = (await one.deploy_files({f"p{number}.bpmn": model})).definitions
+        both = [app.delete_definition(definition.key) for app in (one, two)]
+        outcomes = await asyncio.gather(*both, return_exceptions=True)
+        # Then one of them did it
+        assert sorted(type(outcome) is NotFound for outcome in outcomes) == [False, True]
+
+    await race(run, DELETIONS)
+    assert rows("SELECT count(*) FROM definition WHERE deleted_at IS NOT NULL") == [(DELETIONS,)]

@@ -10,7 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
-from procession.cli import databases, deploying, incidents, instances, overview, running, starting
+from procession.cli import (
+    databases,
+    definitions,
+    deploying,
+    incidents,
+    instances,
+    overview,
+    running,
+    starting,
+)
 from procession.cli.exits import EXIT_CODES, complain, exit_code
 
 # Help is plain text: it must survive pipes and narrow terminals with its examples intact.
@@ -35,6 +44,7 @@ for _command in (
     app.command(epilog=EXIT_CODES)(_command)
 app.add_typer(instances.group, name="instance")
 app.add_typer(incidents.group, name="incident")
+app.add_typer(definitions.group, name="definition")
 app.add_typer(databases.group, name="db")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,10 @@ IdempotencyKey = Annotated[
 Version = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Version of the process; without it the latest.")
 ]
+At = Annotated[
+    list[str] | None,
+    typer.Option("--at", metavar="ELEMENT_ID", help="Begin at this element; may be given several times."),
+]
 Wait = Annotated[
     str | None,
     typer.Option(metavar="SECONDS", help="Wait so long for the end, and print the result (also 30s, 5m)."),
@@ -52,6 +56,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     process_id: str
     variables: Mapping[str, Any] | None
     version: int | None
+    start_at: Sequence[str]
     business_key: str | None
     idempotency_key: str | None
     wait: timedelta | None
@@ -74,6 +79,7 @@ def start(
     business_key: BusinessKey = None,
     idempotency_key: IdempotencyKey = None,
     version: Version = None,
+    at: At = None,
     wait: Wait = None,
     db: Database = DEFAULT_DATABASE,
     upgrade: Upgrade = True,
@@ -89,11 +95,13 @@ def start(
       procession start order --variables '{"order_id": "A-1"}' --business-key A-1
       procession start order --variables @order.json --idempotency-key shop-7/A-1
       procession start order --version 2 --wait 30 --format json
+      procession start order --at ship --at invoice
     """
     request = Start(
         process_id=process_id,
         variables=read_variables(variables),
         version=version,
+        start_at=at or (),
         business_key=business_key,
         idempotency_key=idempotency_key,
         wait=None if wait is None else read_duration(wait, "--wait"),
@@ -114,6 +122,7 @@ async def _start(db: str, request: Start, upgrade: bool) -> tuple[Begun, Process
             request.process_id,
             request.variables,
             version=request.version,
+            start_at=request.start_at,
             business_key=request.business_key,
             idempotency_key=request.idempotency_key,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 
     from procession.client.sync import SyncProcession
     from procession.storage.port import Storage
-    from procession.storage.searches import IncidentInfo, InstanceDetail, InstanceInfo, InstanceStatus, Status
+    from procession.storage.searches import (
+        DefinitionStatus,
+        IncidentInfo,
+        InstanceDetail,
+        InstanceInfo,
+        InstanceStatus,
+        Status,
+    )
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -270,6 +277,18 @@ class Procession:
         ]
         return Deployment(definitions=definitions, warnings=warnings)
 
+    async def delete_definition(self, key: int) -> None:
+        """Delete one version of a process by its key, when no instance of it runs.
+
+        Nothing starts with it any more: the latest version is then the one before, whose message start
+        events wait again. Its number is not used again, and the history of its instances stays.
+
+        Raises:
+            NotFound: there is no such version (any more).
+            WrongState: instances of it are running.
+        """
+        await self._send(c.DeleteResource(key))
+
     async def start(
         self,
         process_id: str,
@@ -278,6 +297,7 @@ class Procession:
         version: int | None = None,
         business_key: str | None = None,
         idempotency_key: str | None = None,
+        start_at: Sequence[str] = (),
         connection: sa.Connection | AsyncConnection | None = None,
     ) -> Instance:
         """Start a process instance; it is durable when this returns.
@@ -288,12 +308,17 @@ class Procession:
             business_key: a name of yours for it; need not be unique.
             idempotency_key: a repeated start of the process with the same key answers the instance
                 that the first one made.
+            start_at: ids of elements where it begins, instead of the start event; one named twice gets
+                two tokens. The sub-processes around them are entered, with their input mappings.
             connection: write the start on this SQLAlchemy connection (to the same database); it
                 happens when that commits, or not at all.
 
         Raises:
             NotFound: no such process or version.
             WrongState: the process starts only with messages.
+            InvalidInput: it cannot begin at one of `start_at` (start and boundary events, events behind
+                an event-based gateway, anything inside a multi-instance activity), or a sub-process
+                around one cannot be entered.
             VariablesInvalid, PayloadTooLarge: the variables are refused.
         """
         texts, size = encode_variables(variables)
@@ -305,6 +330,7 @@ class Procession:
             business_key,
             idempotency_key,
             await preset_key(self, connection),
+            start_at=tuple(start_at),
         )
         if connection is not None and command.key is not None:
             row = await write_command(self, connection, command)
@@ -472,6 +498,20 @@ class Procession:
         if detail is None:
             raise NotFound(f"there is no process instance with key {key}", key=key)
         return detail
+
+    async def definitions(
+        self, process_id: str | None = None, *, include_deleted: bool = False, limit: int = 100
+    ) -> list[DefinitionStatus]:
+        """Versions of all processes (or of one), by process id and newest first."""
+        from procession.storage import searches
+
+        return await asyncio.to_thread(
+            searches.definitions,
+            self._storage.reader(),
+            process_id=process_id,
+            include_deleted=include_deleted,
+            limit=limit,
+        )
 
     async def status(self) -> Status:
         """Counts of everything that runs or waits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -17,7 +17,14 @@ from procession.errors import NotReady
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from procession.storage.searches import IncidentInfo, InstanceDetail, InstanceInfo, InstanceStatus, Status
+    from procession.storage.searches import (
+        DefinitionStatus,
+        IncidentInfo,
+        InstanceDetail,
+        InstanceInfo,
+        InstanceStatus,
+        Status,
+    )
 
 T = TypeVar("T")
 
@@ -99,6 +106,10 @@ class SyncProcession:
         """See `Procession.deploy_files`."""
         return self._call(self._app.deploy_files(files))
 
+    def delete_definition(self, key: int) -> None:
+        """See `Procession.delete_definition`."""
+        self._call(self._app.delete_definition(key))
+
     def start(
         self,
         process_id: str,
@@ -107,6 +118,7 @@ class SyncProcession:
         version: int | None = None,
         business_key: str | None = None,
         idempotency_key: str | None = None,
+        start_at: Sequence[str] = (),
         connection: sa.Connection | None = None,
     ) -> SyncInstance:
         """See `Procession.start`. With `connection`, do not use that connection elsewhere meanwhile."""
@@ -116,6 +128,7 @@ class SyncProcession:
             version=version,
             business_key=business_key,
             idempotency_key=idempotency_key,
+            start_at=start_at,
             connection=connection,
         )
         return SyncInstance(self, self._call(started))
@@ -182,6 +195,10 @@ class SyncProcession:
     def instance(self, key: int) -> InstanceDetail:
         """See `Procession.instance`."""
         return self._call(self._app.instance(key))
+
+    def definitions(self, process_id: str | None = None, **filters: Any) -> list[DefinitionStatus]:
+        """See `Procession.definitions`."""
+        return self._call(self._app.definitions(process_id, **filters))
 
     def status(self) -> Status:
         """See `Procession.status`."""

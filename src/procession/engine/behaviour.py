@@ -42,12 +42,16 @@ class Behaviour:
 
     def enter(self, run: Run, element: ElementInstance, node: Node) -> None:
         """Activate: input mappings, then boundary events, then the element's own work."""
+        self.open(run, element, node)
+        self.activate(run, element, node)
+
+    def open(self, run: Run, element: ElementInstance, node: Node) -> None:
+        """Activate all but the element's own work: what a scope needs whose inside begins elsewhere."""
         if node.inputs:
             variables.apply_inputs(run, element, node)
         if node.boundaries:
             subscriptions.open_events(run, element, node.boundaries)
         element.state = ACTIVATED
-        self.activate(run, element, node)
 
     def activate(self, run: Run, element: ElementInstance, node: Node) -> None:
         """The element's own work on activation."""

@@ -46,8 +46,15 @@ class Deploy(Command, frozen=True):
     tenant: str = DEFAULT_TENANT
 
 
+class DeleteResource(Command, frozen=True):
+    """Delete one version of a process, by its definition key. Answers None."""
+
+    key: int
+    tenant: str = DEFAULT_TENANT
+
+
 class StartInstance(Command, frozen=True):
-    """Start at the none start event. Answers `Started`."""
+    """Start at the none start event, or at the elements of `start_at`. Answers `Started`."""
 
     process_id: str | None = None
     version: int = -1
@@ -58,6 +65,8 @@ class StartInstance(Command, frozen=True):
     key: int | None = None
     """The key the instance gets, when the caller needed to know it before."""
     tenant: str = DEFAULT_TENANT
+    start_at: tuple[str, ...] = ()
+    """Ids of elements: a token begins at each, in the order given; one named twice gets two."""
 
 
 class StartByMessage(Command, frozen=True):
@@ -287,7 +296,7 @@ def _text_fields(kind: type[Command]) -> tuple[str, ...]:
     )
 
 
-_TEXTS = {kind: _text_fields(kind) for kind in (*typing.get_args(AnyCommand), Deploy)}
+_TEXTS = {kind: _text_fields(kind) for kind in (*typing.get_args(AnyCommand), Deploy, DeleteResource)}
 
 
 def check(command: Command) -> None:
@@ -298,6 +307,7 @@ def check(command: Command) -> None:
     """
     texts = [text for name in _TEXTS[type(command)] if (text := getattr(command, name)) is not None]
     texts += getattr(command, "variables", ())
+    texts += getattr(command, "start_at", ())
     if isinstance(command, Deploy):
         texts += [file.name for file in command.files]
     if not is_storable("".join(texts)):

@@ -109,10 +109,13 @@ class Definition(Record):
     resource_name: str
     checksum: str
     deployed_at: int
+    deleted_at: int | None = None
+    """Nothing starts with it since then. The record stays: its instances and their history need it, and
+    its number is never used again."""
 
 
 class StartSubscription(Record):
-    """A message start event of the latest version of a process."""
+    """A message start event of the latest version of a process (`engine/definitions.py` keeps it so)."""
 
     key: int
     definition_key: int

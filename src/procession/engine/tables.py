@@ -49,7 +49,9 @@ TABLES: dict[str, TableSpec] = {
             "process": Index(("tenant", "process_id")),
             "versions": Index(("tenant", "process_id"), locks=True),
             "resource": Index(("resource_key",)),
+            "deletion": Index(("key",), unique=True, locks=True),
         },
+        changes=("deleted_at",),
     ),
     "start_subscription": TableSpec(
         r.StartSubscription,
@@ -61,6 +63,7 @@ TABLES: dict[str, TableSpec] = {
             "idempotency": Index(("tenant", "process_id", "idempotency_key"), unique=True, locks=True),
             "start": Index(("tenant", "process_id", "start_key"), open_only=True, unique=True, locks=True),
             "parent": Index(("parent_element_key",)),
+            "running": Index(("tenant", "process_id", "version"), open_only=True, limit=1),
         },
         changes=("state", "active", "ended_at"),
         own=("key", "root_key", "business_key", "idempotency_key"),

@@ -358,6 +358,13 @@ class Unit:
         for table in self.by_name.values():
             table.reset()
 
+    def take_back(self, root_key: int) -> None:
+        """Forget a new root process instance with all that was added to it: it is not made after all."""
+        for table in self.by_name.values():
+            for record in list(table.added.values()):
+                if getattr(record, "root_key", None) == root_key:
+                    table.remove(record)
+
     def touched(self) -> Iterator[Table[Any]]:
         """The tables that may have to be written."""
         tables = self.by_name

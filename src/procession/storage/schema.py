@@ -60,7 +60,7 @@ def _table(name: str, spec: TableSpec) -> sa.Table:
         for field in spec.record.__struct_fields__
     ]
     table = sa.Table(name, metadata, *columns, sqlite_with_rowid=single)
-    made: set[tuple[str, ...]] = {spec.key[:1]} if not single else set()
+    made: set[tuple[str, ...]] = {spec.key[:1]}
     for index in spec.indexes.values():
         if index.fields not in made:
             made.add(index.fields)
@@ -94,9 +94,6 @@ _search_index("ix_job_activatable", _job.type, _job.priority, _job.due, where=_j
 _search_index("ix_timer_due", tables["timer"].c.due)
 _search_index("ix_message_expires", _message.expires_at)
 _search_index("ix_element_instance_instance", _element.instance_key)
-_search_index(
-    "ix_process_instance_running", _instance.tenant, _instance.process_id, where=_instance.ended_at.is_(None)
-)
 _search_index(
     "ix_process_instance_business_key", _instance.business_key, where=_instance.business_key.is_not(None)
 )

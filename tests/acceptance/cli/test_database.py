@@ -48,7 +48,10 @@ def test_an_old_schema_needs_an_upgrade_and_says_so(shell: Shell) -> None:
     answer = shell.run("db", "check")
     assert answer.code == 4
     assert f"its schema is 0, {VERSION} is needed: run `procession db upgrade`" in answer.err
-    assert "needed: procession db upgrade; nodes of before schema 1 stop working with it" in answer.out
+    assert (
+        f"needed: procession db upgrade; nodes of before schema {READABLE_SINCE} stop working with it"
+        in answer.out
+    )
     refused = shell.run("up", "--no-upgrade")
     assert refused.code == 4
     assert "run `procession db upgrade`" in refused.err

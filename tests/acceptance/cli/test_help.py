@@ -22,6 +22,8 @@ COMMANDS = [
     "instance cancel",
     "incident list",
     "incident resolve",
+    "definition list",
+    "definition delete",
     "db upgrade",
     "db check",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from procession.engine import commands as c
 from procession.engine import lifecycle, variables
 from procession.engine.behaviour import Behaviour, register
+from procession.engine.definitions import latest
 from procession.engine.graph import Node
 from procession.engine.records import (
     ACTIVATED,
@@ -83,10 +84,10 @@ def _called_definition(run: Run, element: ElementInstance, node: Node, caller: P
     process_id = variables.text(run, node.called_process or "", chain, "the called process id")
     if caller.depth >= MAX_DEPTH:
         raise _failed(f"calls are nested {MAX_DEPTH} deep; is {process_id!r} calling itself without end?")
-    versions = run.unit.definitions.find("process", (caller.tenant, process_id))
-    if not versions:
+    definition = latest(run.unit.definitions.find("process", (caller.tenant, process_id)))
+    if definition is None:
         raise _failed(f"there is no process {process_id!r}; deploy it, then resolve this incident")
-    return max(versions, key=lambda definition: definition.version)
+    return definition
 
 
 def _failed(message: str) -> Stuck:

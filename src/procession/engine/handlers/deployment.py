@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from procession.engine import commands as c
+from procession.engine.definitions import close_starts, newest, open_starts
 from procession.engine.handling import Handler, handles
 from procession.engine.reads import Reads
-from procession.engine.records import Definition, Resource, StartSubscription
+from procession.engine.records import Definition, Resource
 from procession.engine.run import Run
 
 
@@ -27,17 +28,24 @@ class Deploy(Handler[c.Deploy]):
 
 
 def _unchanged(command: c.Deploy, file: c.DeployedFile, run: Run) -> list[Definition]:
-    """The latest definitions, if all of them came from this very file; otherwise nothing."""
-    latest = [_latest(command.tenant, process.process_id, run) for process in file.processes]
+    """The newest definitions, if all of them came from this very file; otherwise nothing.
+
+    One that was deleted is no longer what the file would be compared with (Zeebe behaviour).
+    """
+    found = [_newest(command.tenant, process.process_id, run) for process in file.processes]
     same = [
-        d for d in latest if d is not None and d.checksum == file.checksum and d.resource_name == file.name
+        d
+        for d in found
+        if d is not None
+        and d.deleted_at is None
+        and d.checksum == file.checksum
+        and d.resource_name == file.name
     ]
     return same if len(same) == len(file.processes) else []
 
 
-def _latest(tenant: str, process_id: str, run: Run) -> Definition | None:
-    found = run.unit.definitions.find("versions", (tenant, process_id))
-    return max(found, key=lambda definition: definition.version, default=None)
+def _newest(tenant: str, process_id: str, run: Run) -> Definition | None:
+    return newest(run.unit.definitions.find("versions", (tenant, process_id)))
 
 
 def _deploy_file(command: c.Deploy, file: c.DeployedFile, deployment_key: int, run: Run) -> list[Definition]:
@@ -52,7 +60,7 @@ def _deploy_file(command: c.Deploy, file: c.DeployedFile, deployment_key: int, r
 def _deploy_process(
     tenant: str, file: c.DeployedFile, resource: Resource, process: c.DeployedProcess, run: Run
 ) -> Definition:
-    before = _latest(tenant, process.process_id, run)
+    before = _newest(tenant, process.process_id, run)
     definition = run.unit.definitions.add(
         Definition(
             run.new_key(),
@@ -67,12 +75,8 @@ def _deploy_process(
             run.now,
         )
     )
-    for old in run.unit.starts.find("process", (tenant, process.process_id)):
-        run.unit.starts.remove(old)
-    for element_id, name in process.message_starts:
-        run.unit.starts.add(
-            StartSubscription(run.new_key(), definition.key, tenant, process.process_id, name, element_id)
-        )
+    close_starts(run, tenant, process.process_id)
+    open_starts(run, definition, process.message_starts)
     return definition
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from procession.engine import commands as c
 from procession.engine import variables
-from procession.engine.graph import Node
+from procession.engine.definitions import latest, numbered
+from procession.engine.graph import Graph, Node
 from procession.engine.handling import Handler, Target, handles
 from procession.engine.reads import Reads
 from procession.engine.records import (
@@ -18,6 +21,7 @@ from procession.engine.records import (
     Variable,
 )
 from procession.engine.run import Run
+from procession.engine.starting import place_tokens, start_places
 from procession.engine.unit import Unit
 from procession.errors import NotFound, WrongState
 
@@ -29,31 +33,25 @@ class Start(Handler[c.StartInstance]):
 
     def reads(self, command: c.StartInstance, want: Reads) -> bool:
         definition = _wanted(command, want)
+        if command.idempotency_key is not None and (process_id := _process_id(command, want.unit)):
+            identity = (command.tenant, process_id, command.idempotency_key)
+            want.find(want.unit.instances, "idempotency", identity)
         if definition is None:
             return False
         want.graph(definition.key)
-        if command.idempotency_key is not None:
-            identity = (command.tenant, definition.process_id, command.idempotency_key)
-            want.find(want.unit.instances, "idempotency", identity)
         return True
 
     def execute(self, command: c.StartInstance, run: Run) -> c.Started:
-        definition = _chosen(command, run)
-        if command.idempotency_key is not None:
-            identity = (command.tenant, definition.process_id, command.idempotency_key)
-            for before in run.unit.instances.find("idempotency", identity):
-                return c.Started(
-                    before.key, before.definition_key, before.process_id, before.version, created=False
-                )
-        start = run.graph(definition.key).root.start
-        if start is None:
-            raise WrongState(
-                f"process {definition.process_id!r} has no none start event; publish its start message"
+        before = _made_before(command, run)  # first: its definition may have been deleted since
+        if before is not None:
+            return c.Started(
+                before.key, before.definition_key, before.process_id, before.version, created=False
             )
+        definition = _chosen(command, run)
         instance = begin(
             run,
             definition,
-            start,
+            _places(command, run.graph(definition.key)),
             command.variables,
             key=command.key,
             business_key=command.business_key,
@@ -62,42 +60,63 @@ class Start(Handler[c.StartInstance]):
         return c.Started(instance.key, definition.key, definition.process_id, definition.version)
 
 
+def _made_before(command: c.StartInstance, run: Run) -> ProcessInstance | None:
+    """The instance that an earlier start with the same idempotency key made."""
+    if command.idempotency_key is None or (process_id := _process_id(command, run.unit)) is None:
+        return None
+    identity = (command.tenant, process_id, command.idempotency_key)
+    return next(iter(run.unit.instances.find("idempotency", identity)), None)
+
+
+def _process_id(command: c.StartInstance, unit: Unit) -> str | None:
+    if command.definition_key is None or not unit.definitions.known(command.definition_key):
+        return command.process_id
+    definition = unit.definitions.get(command.definition_key)
+    return definition.process_id if definition is not None else None
+
+
 def _wanted(command: c.StartInstance, want: Reads) -> Definition | None:
     unit = want.unit
     if command.definition_key is not None:
         return want.get(unit.definitions, command.definition_key)
-    found = want.find(unit.definitions, "process", (command.tenant, command.process_id))
-    return _version(found, command.version)
+    found = want.find(unit.definitions, "process", (command.tenant, command.process_id or ""))
+    return _version(found, command)
 
 
-def _version(found: list[Definition], version: int) -> Definition | None:
-    if version < 0 and len(found) == 1:
-        return found[0]
-    if version < 0:
-        return max(found, key=lambda definition: definition.version, default=None)
-    return next((definition for definition in found if definition.version == version), None)
+def _version(found: list[Definition], command: c.StartInstance) -> Definition | None:
+    return latest(found) if command.version < 0 else numbered(found, command.version)
 
 
 def _chosen(command: c.StartInstance, run: Run) -> Definition:
     unit = run.unit
     if command.definition_key is not None:
         by_key = unit.definitions.get(command.definition_key)
-        if by_key is None:
+        if by_key is None or by_key.deleted_at is not None:
             raise NotFound(f"there is no process definition with key {command.definition_key}")
         return by_key
-    found = unit.definitions.find("process", (command.tenant, command.process_id))
-    definition = _version(found, command.version)
+    found = unit.definitions.find("process", (command.tenant, command.process_id or ""))
+    definition = _version(found, command)
     if definition is not None:
         return definition
-    if found:
+    if latest(found) is not None:
         raise NotFound(f"process {command.process_id!r} has no version {command.version}")
     raise NotFound(f"there is no process {command.process_id!r}; deploy it first")
+
+
+def _places(command: c.StartInstance, graph: Graph) -> tuple[Node, ...]:
+    """Where the tokens begin."""
+    if command.start_at:
+        return start_places(graph, command.start_at)
+    start = graph.root.start
+    if start is None:
+        raise WrongState(f"process {graph.process_id!r} has no none start event; publish its start message")
+    return (start,)
 
 
 def begin(
     run: Run,
     definition: Definition,
-    start: Node,
+    starts: Sequence[Node],
     values: c.Variables,
     *,
     key: int | None = None,
@@ -105,7 +124,11 @@ def begin(
     idempotency_key: str | None = None,
     start_key: str | None = None,
 ) -> ProcessInstance:
-    """Make a root instance with one token before `start`."""
+    """Make a root instance with a token before each of `starts`.
+
+    Raises:
+        InvalidInput: a scope around one of them cannot be entered; nothing was made.
+    """
     if key is None:
         key = run.new_key()
     else:
@@ -125,13 +148,12 @@ def begin(
             start_key,
             1,
             run.now,
-            active=1,
         ),
     )
     run.work_in(instance)
     for name, raw in values.items():
         run.unit.variables.add_new((key, name), Variable(key, name, key, raw, run.now))
-    run.push((instance, start, None))
+    place_tokens(run, instance, starts)
     return instance
 
 

@@ -260,6 +260,8 @@ def _waiting(address: tuple[str, str, str], process_id: str, run: Run) -> list[M
 
 
 class StartWith(Handler[c.StartByMessage]):
+    """The version that took the message starts, even if it was deleted since: its sender was answered."""
+
     def reads(self, command: c.StartByMessage, want: Reads) -> None:
         unit = want.unit
         definition = want.get(unit.definitions, command.definition_key)
@@ -280,7 +282,7 @@ class StartWith(Handler[c.StartByMessage]):
         instance = begin(
             run,
             definition,
-            run.graph(definition.key).nodes[command.element_id],
+            (run.graph(definition.key).nodes[command.element_id],),
             command.variables,
             start_key=command.correlation_key or None,
         )

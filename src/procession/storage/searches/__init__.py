@@ -3,6 +3,7 @@
 They run on `Storage.reader()`, see one committed state each, and never wait for writers.
 """
 
+from procession.storage.searches.definitions import definitions
 from procession.storage.searches.detail import instance
 from procession.storage.searches.incidents import incidents
 from procession.storage.searches.instances import count_instances, instances
@@ -34,6 +35,7 @@ __all__ = [
     "WaitingAt",
     "count_instances",
     "database_file",
+    "definitions",
     "full_name",
     "incidents",
     "instance",

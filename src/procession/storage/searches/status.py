@@ -6,15 +6,15 @@ import sqlalchemy as sa
 
 from procession.engine.records import JobState
 from procession.storage.schema import schema_info, tables
+from procession.storage.searches.definitions import latest_definitions
 from procession.storage.searches.instances import count_by_state
-from procession.storage.searches.reading import moment, moment_or_none, now, reading
-from procession.storage.searches.values import DefinitionStatus, JobCounts, Status
+from procession.storage.searches.reading import moment_or_none, now, reading
+from procession.storage.searches.values import JobCounts, Status
 
 _job = tables["job"].c
 _timer = tables["timer"].c
 _message = tables["message"].c
 _incident = tables["incident"].c
-_definition = tables["definition"].c
 
 
 def status(engine: sa.Engine) -> Status:
@@ -34,7 +34,7 @@ def status(engine: sa.Engine) -> Status:
             timers=timers,
             next_timer_due=moment_or_none(next_due),
             messages=connection.execute(buffered).scalar_one(),
-            definitions=_definitions(connection),
+            definitions=latest_definitions(connection),
         )
 
 
@@ -69,41 +69,3 @@ def _jobs(connection: sa.Connection, at: int) -> list[JobCounts]:
 
 def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.sum(sa.case((condition, 1), else_=0))
-
-
-def _definitions(connection: sa.Connection) -> list[DefinitionStatus]:
-    latest = (
-        sa.select(
-            _definition.tenant, _definition.process_id, sa.func.max(_definition.version).label("version")
-        )
-        .group_by(_definition.tenant, _definition.process_id)
-        .subquery()
-    )
-    query = (
-        sa.select(
-            _definition.key,
-            _definition.process_id,
-            _definition.version,
-            _definition.name,
-            _definition.deployed_at,
-        )
-        .join(
-            latest,
-            sa.and_(
-                latest.c.tenant == _definition.tenant,
-                latest.c.process_id == _definition.process_id,
-                latest.c.version == _definition.version,
-            ),
-        )
-        .order_by(_definition.process_id)
-    )
-    return [
-        DefinitionStatus(
-            key=row.key,
-            process_id=row.process_id,
-            version=row.version,
-            name=row.name,
-            deployed_at=moment(row.deployed_at),
-        )
-        for row in connection.execute(query)
-    ]

@@ -126,13 +126,14 @@ class JobCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DefinitionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest version of a process."""
+    """A version of a process."""
 
     key: int
     process_id: str
     version: int
     name: str | None
     deployed_at: datetime
+    deleted_at: datetime | None = None
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,3 +148,4 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     """Published, not expired, kept for subscriptions to come."""
     definitions: list[DefinitionStatus]
+    """The latest version of each process."""
