@@ -1,6 +1,6 @@
 """pyzeebe as its users use it: every method of its client and worker."""
 
-from __future__ import annotations
+# Annotations are not postponed here: pyzeebe looks for parameters annotated with the class `Job` itself.
 
 import asyncio
 import contextlib
