@@ -28,8 +28,6 @@ from tests.building import (
     sub,
     throw,
 )
-from tests.building import (
-)
 
 NEWS = signal("news")
 
