@@ -167,6 +167,10 @@ async def test_publish_message(zeebe_client: ZeebeClient, tmp_path: Path) -> Non
         await zeebe_client.publish_message(id, "A-2", message_id="m-2")
 
 
+async def test_broadcast_signal(zeebe_client: ZeebeClient, tmp_path: Path) -> None:
+    assert (await zeebe_client.broadcast_signal(unique("signal"), {"a": 1})).key > 0
+
+
 async def test_topology(zeebe_client: ZeebeClient) -> None:
     answer = await zeebe_client.topology()
 
@@ -297,7 +301,7 @@ async def test_a_task_sees_what_it_asked_for_and_where_it_is(
     seen = []
 
     @worker.task(task_type=type, variables_to_fetch=["a"], timeout_ms=30_000)
-    async def work(job: Job) -> None:
+    async def work(job: Job, a: int) -> None:
         seen.append((job.variables, job.bpmn_process_id, job.element_id, job.type, job.custom_headers))
 
     async with working(worker):
