@@ -129,7 +129,7 @@ def test_the_result_of_an_instance_that_was_started_before(own_client: Client, t
         own_client.complete(own_client.job(type), {"b": 2})
 
         assert result.result() == {"a": 1, "b": 2}
-    assert await_result(own_client, {"key": key, "timeout": 0}) == {"a": 1, "b": 2}
+    assert await_result(own_client, {"key": key, "timeout": 30_000}) == {"a": 1, "b": 2}
 
 
 def test_results_that_do_not_come(own_client: Client, type: str) -> None:
