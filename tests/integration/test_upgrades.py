@@ -250,6 +250,8 @@ async def test_a_user_without_the_right_to_change_tables_can_work(
 
 BACK_TO_THE_FIRST = (
     "DROP TABLE delivery",
+    "DROP TABLE signal_start",
+    "DROP TABLE signal_subscription",
     "ALTER TABLE definition DROP COLUMN deleted_at",
     "DROP INDEX ix_process_instance_tenant_process_id_version",
     "CREATE INDEX ix_process_instance_running ON process_instance (tenant, process_id) WHERE ended_at IS NULL",

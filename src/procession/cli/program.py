@@ -18,6 +18,7 @@ from procession.cli import (
     instances,
     overview,
     running,
+    serving,
     starting,
 )
 from procession.cli.exits import EXIT_CODES, complain, exit_code
@@ -33,10 +34,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
-    running.up,
+    serving.up,
     deploying.deploy,
     starting.start,
     starting.publish,
+    starting.signal,
     running.worker,
     overview.status,
     overview.version,

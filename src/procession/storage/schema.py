@@ -73,8 +73,8 @@ def _index(table: sa.Table, index: Index) -> None:
     if index.open_only:
         conditions.append(table.c.ended_at.is_(None))
     where = sa.and_(*conditions) if conditions else None
-    name = f"ix_{table.name}_{'_'.join(index.fields)}"
-    columns = [table.c[field] for field in index.fields]
+    columns = [table.c[field] for field in (*index.fields, *(("key",) if index.paged else ()))]
+    name = f"ix_{table.name}_{'_'.join(column.name for column in columns)}"
     sa.Index(name, *columns, unique=index.unique, sqlite_where=where, postgresql_where=where)
 
 

@@ -7,8 +7,9 @@ from procession.engine.handlers import (
     instances,
     jobs,
     messages,
+    signals,
     steps,
     timers,
 )
 
-__all__ = ["deletion", "deployment", "incidents", "instances", "jobs", "messages", "steps", "timers"]
+__all__ = ["deletion", "deployment", "incidents", "instances", "jobs", "messages", "signals", "steps", "timers"]

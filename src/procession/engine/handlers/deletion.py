@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from procession.engine import commands as c
-from procession.engine.definitions import close_starts, latest, message_starts, open_starts
+from procession.engine.definitions import close_starts, latest, open_starts, starts_of, want_starts
 from procession.engine.handling import Handler, handles
 from procession.engine.reads import Reads
 from procession.engine.records import Definition
@@ -23,7 +23,7 @@ class Delete(Handler[c.DeleteResource]):
         for definition in want.find(unit.definitions, "deletion", command.key):
             identity = _identity(definition)
             want.find(unit.instances, "running", (*identity, definition.version))
-            want.find(unit.starts, "process", identity)
+            want_starts(want, identity)
             before = _latest_without(definition, want.find(unit.definitions, "versions", identity))
             if before is not None:
                 want.graph(before.key)
@@ -41,7 +41,7 @@ class Delete(Handler[c.DeleteResource]):
         if was_latest:
             close_starts(run, *identity)
         if before is not None and graph is not None:
-            open_starts(run, before, message_starts(graph))
+            open_starts(run, before, starts_of(graph))
 
 
 def _identity(definition: Definition) -> tuple[str, str]:

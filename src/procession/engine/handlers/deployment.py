@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from procession.engine import commands as c
-from procession.engine.definitions import close_starts, newest, open_starts
+from procession.engine.definitions import Starts, close_starts, newest, open_starts, want_starts
 from procession.engine.handling import Handler, handles
 from procession.engine.reads import Reads
 from procession.engine.records import Definition, Resource
@@ -17,7 +17,7 @@ class Deploy(Handler[c.Deploy]):
             for process in file.processes:
                 identity = (command.tenant, process.process_id)
                 want.find(unit.definitions, "versions", identity)
-                want.find(unit.starts, "process", identity)
+                want_starts(want, identity)
 
     def execute(self, command: c.Deploy, run: Run) -> list[Definition]:
         deployment_key = run.new_key()
@@ -76,7 +76,7 @@ def _deploy_process(
         )
     )
     close_starts(run, tenant, process.process_id)
-    open_starts(run, definition, process.message_starts)
+    open_starts(run, definition, Starts(process.message_starts, process.signal_starts))
     return definition
 
 
