@@ -24,7 +24,7 @@ class Scripts:
         """`sdk` or `zeebe_node`."""
 
     def __call__(self, name: str, *files: Path) -> Any:
-        """Run a script with processes it may deploy; answers the JSON it prints.
+        """Run a script with processes it may deploy; answers the JSON it prints last.
 
         The script gets the suffix of the test's names, and the files, as arguments.
         """
@@ -32,7 +32,7 @@ class Scripts:
             "PATH": os.environ["PATH"],
             "HOME": str(self.models.folder),  # a client may look for settings there
             "CLIENT": self.client,
-            "MODULES": str(self.packages.modules),
+            "PACKAGES": str(self.packages.modules.parent),
             "SERVER": self.server,
         }
         done = subprocess.run(
@@ -44,4 +44,4 @@ class Scripts:
             check=False,
         )
         assert done.returncode == 0, f"{name}.mjs with {self.client}:\n{done.stdout}{done.stderr}"
-        return json.loads(done.stdout)
+        return json.loads(done.stdout.splitlines()[-1])  # the clients print what they do
