@@ -13,7 +13,7 @@ from tests.clients.models import Models
 from tests.clients.packages import Packages
 from tests.clients.scripts import Scripts
 from tests.clients.zbctl import Zbctl
-from tests.servers import running_server
+from tests.gateway.servers import database, serving
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,13 @@ def packages(request: pytest.FixtureRequest) -> Packages:
     return npm.install()
 
 
-@pytest.fixture(scope="session", params=["procession", "zeebe"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames:
+        kinds = ["procession", "zeebe"] if metafunc.config.getoption("--zeebe") else ["procession"]
+        metafunc.parametrize("server", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def server(
     request: pytest.FixtureRequest, packages: Packages, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
@@ -32,7 +38,7 @@ def server(
     if request.param == "zeebe":
         yield request.getfixturevalue("zeebe").address
         return
-    with running_server(tmp_path_factory.mktemp("server")) as ours:
+    with serving(database(tmp_path_factory.mktemp("server"))) as ours:
         yield ours.address
 
 
@@ -48,8 +54,6 @@ def models(tmp_path: Path) -> Models:
 
 
 @pytest.fixture(params=["sdk", "zeebe_node"])
-def scripts(
-    request: pytest.FixtureRequest, packages: Packages, server: str, models: Models
-) -> Scripts:
+def scripts(request: pytest.FixtureRequest, packages: Packages, server: str, models: Models) -> Scripts:
     """Runs the scripts of one of the two clients for JavaScript."""
     return Scripts(packages, server, models, request.param)

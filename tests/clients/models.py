@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.building import bpmn, boundary, catch, element, end, error, job, message, on_error, on_message, start
+from tests.building import (
+    boundary,
+    bpmn,
+    catch,
+    element,
+    end,
+    error,
+    job,
+    message,
+    on_error,
+    on_message,
+    start,
+)
 
 ON_SIGNAL = '<signalEventDefinition signalRef="signal"/>'
 

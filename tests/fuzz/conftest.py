@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fuzz.target import Target, target_of
-from tests.servers import running_server
+from tests.gateway.servers import database, serving
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,5 +34,6 @@ def rounds(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server of the test's own, with what hostile messages can refer to."""
-    with running_server(tmp_path_factory.mktemp("fuzz")) as server:
-        yield target_of(server)
+    folder = tmp_path_factory.mktemp("fuzz")
+    with serving(database(folder), log=folder / "server.log") as served:
+        yield target_of(served, folder / "server.log")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,7 +13,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto import gateway_pb2_grpc as stubs
 
 from tests.building import bpmn, catch, end, job, message, on_message, start
-from tests.servers import Server
+from tests.gateway.servers import Served
 
 SECONDS = 60.0
 """After which a call that has to answer has not."""
@@ -28,26 +29,36 @@ WAITING = bpmn(
 
 
 class Target:
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.address = server.address
+    def __init__(self, served: Served, log: Path) -> None:
+        self.address = served.address
+        self._process = served.process
+        self._log = log
         self.keys: list[int] = []
         """Of things that are there, or were."""
 
     def assert_well(self) -> None:
         """It answers, carries a process to its end, and nothing unexpected is in its log."""
-        assert self.server.process.poll() is None, f"the server ended:\n{self.server.said()}"
+        assert self._process.poll() is None, f"the server ended:\n{self._said()}"
         with grpc.insecure_channel(self.address) as channel:
             stub = stubs.GatewayStub(channel)  # type: ignore[no-untyped-call] # generated code
             assert stub.Topology(pb.TopologyRequest(), timeout=SECONDS).brokers
             _carry_one_through(stub)
-        said = self.server.said()
+        said = self._said()
         assert not re.search("Traceback|ERROR|Exception", said), said
 
+    def resident_bytes(self) -> int:
+        """The memory the server has now (Linux)."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
 
-def target_of(server: Server) -> Target:
-    target = Target(server)
-    with grpc.insecure_channel(server.address) as channel:
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace")
+
+
+def target_of(served: Served, log: Path) -> Target:
+    target = Target(served, log)
+    with grpc.insecure_channel(served.address) as channel:
         stub = stubs.GatewayStub(channel)  # type: ignore[no-untyped-call] # generated code
         for name, content in ((PROCESS, MODEL), (LETTER, WAITING)):
             target.keys.append(_deploy(stub, f"{name}.bpmn", content))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.fuzz import hostile, wire
@@ -13,6 +12,11 @@ from tests.fuzz.target import Target
 
 CALLS = 150
 """In one round."""
+WARM_ROUNDS = 6
+ALLOWED_BYTES = 32 * 2**20
+"""Buffers for the largest messages, whenever they come."""
+ALLOWED_BYTES_PER_CALL = 1_000
+"""For fragmentation; what a call could leave behind (a context, a stream, a task) is larger."""
 
 
 def hostile_requests(rng: random.Random, target: Target, count: int = CALLS) -> list[Request]:
@@ -78,3 +82,25 @@ def test_connections_that_speak_something_else_do_no_harm(
     for connection in silent:
         connection.close()
     target.assert_well()
+
+
+async def test_memory_does_not_grow_with_the_calls(target: Target, rng: random.Random, rounds: int) -> None:
+    # Given
+    await _rounds(target, rng, WARM_ROUNDS)
+    before = target.resident_bytes()
+
+    # When
+    await _rounds(target, rng, rounds)
+
+    # Then
+    grown = target.resident_bytes() - before
+    allowed = ALLOWED_BYTES + ALLOWED_BYTES_PER_CALL * rounds * 2 * CALLS
+    assert grown < allowed, f"{grown:,} bytes in {rounds} rounds"
+    target.assert_well()
+
+
+async def _rounds(target: Target, rng: random.Random, count: int) -> None:
+    for _ in range(count):
+        await call_all(target.address, hostile_requests(rng, target), rng)
+        await call_all(target.address, spoiled_requests(rng, target), rng)
+        wire.attack(target.address, rng)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 PATH = b"/gateway_protocol.Gateway/Topology"
+CONNECT_SECONDS = 30.0
 PATIENCE = 0.2
 """Seconds for an answer that nobody needs."""
 
@@ -41,7 +42,9 @@ def _frames(rng: random.Random) -> bytes:
 
 def _truncated(rng: random.Random) -> bytes:
     """A call that begins well."""
-    begun = PREFACE + SETTINGS + _headers() + _data(rng.randbytes(40), claimed=rng.choice((40, 400, 2**32 - 1)))
+    begun = (
+        PREFACE + SETTINGS + _headers() + _data(rng.randbytes(40), claimed=rng.choice((40, 400, 2**32 - 1)))
+    )
     return begun[: rng.randrange(1, len(begun) + 1)]
 
 
@@ -71,20 +74,25 @@ ATTACKS: tuple[Callable[[random.Random], bytes], ...] = (_bytes, _http1, _tls, _
 
 def attack(address: str, rng: random.Random) -> None:
     """Send something, and leave in some way."""
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
-        with contextlib.suppress(OSError):  # it may close the connection whenever it likes
-            connection.sendall(rng.choice(ATTACKS)(rng))
-            if rng.random() < 0.5:
-                connection.shutdown(socket.SHUT_WR)
-            if rng.random() < 0.5:
-                connection.recv(1000)
+    # It must be accepted; after that the server may close it whenever it likes.
+    with _connected(address) as connection, contextlib.suppress(OSError):
+        connection.sendall(rng.choice(ATTACKS)(rng))
+        if rng.random() < 0.5:
+            connection.shutdown(socket.SHUT_WR)
+        if rng.random() < 0.5:
+            connection.recv(1000)
 
 
 def half_open(address: str, rng: random.Random) -> socket.socket:
     """A connection that began something and stays silent."""
-    host, _, port = address.rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    connection = _connected(address)
     with contextlib.suppress(OSError):
         connection.sendall(_truncated(rng))
+    return connection
+
+
+def _connected(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS)
+    connection.settimeout(PATIENCE)
     return connection
