@@ -18,14 +18,15 @@ COMMAND = (sys.executable, "-m", "procession.cli")
 class Served:
     """A server that said it is ready. `address` is its HOST:PORT."""
 
-    def __init__(self, url: str, *options: str, address: str = "0") -> None:
+    def __init__(self, url: str, *options: str, address: str = "0", log: Path | None = None) -> None:
         self.url = url
-        self.process = subprocess.Popen(
-            [*COMMAND, "up", "--db", url, "--grpc", address, "--format", "json", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with log.open("wb") if log else contextlib.nullcontext(subprocess.PIPE) as errors:
+            self.process = subprocess.Popen(
+                [*COMMAND, "up", "--db", url, "--grpc", address, "--format", "json", *options],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         self.said = self._read()
         self.address: str = self.said["grpc"]["address"]
 
@@ -58,9 +59,9 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(url: str, *options: str, address: str = "0") -> Iterator[Served]:
-    """Run one until the block is left."""
-    served = Served(url, *options, address=address)
+def serving(url: str, *options: str, address: str = "0", log: Path | None = None) -> Iterator[Served]:
+    """Run one until the block is left; it writes its log to a file if one is given."""
+    served = Served(url, *options, address=address, log=log)
     try:
         yield served
     finally:

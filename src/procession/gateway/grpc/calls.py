@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import msgspec
 
-from procession.errors import ProcessionError
+from procession.errors import InvalidInput, ProcessionError
 from procession.gateway.grpc.core import Core, Streaming, Unary, internal
 from procession.gateway.grpc.statuses import code_of, text_of
 
@@ -30,11 +30,12 @@ class Call(msgspec.Struct, frozen=True):
         code = code_of(error) if isinstance(error, ProcessionError) else None
         if code is None or not isinstance(error, ProcessionError):
             return grpc.StatusCode.INTERNAL, internal(self.command, error)
-        return code, text_of(self.command, self.goal(request), code, error)
+        goal = self.goal(request) if request is not None else "read the request"
+        return code, text_of(self.command, goal, code, error)
 
 
 Behaviour = Callable[[Any, Context], Any]
-"""What grpc calls with a request and its context."""
+"""What grpc calls with a request (None where it could not be read) and its context."""
 BEHAVIOURS: dict[str, Callable[[Core], Behaviour]] = {}
 """By the names of the protocol."""
 
@@ -64,7 +65,7 @@ def unary_behaviour(call: Call, carry_out: Unary, core: Core) -> Behaviour:
 
     async def behaviour(request: Any, context: Context) -> Any:
         try:
-            return await carry_out(core, request)
+            return await carry_out(core, _present(request))
         except Exception as error:
             code, text = call.refuse(request, error)
         context.set_code(code)
@@ -79,10 +80,16 @@ def streaming_behaviour(call: Call, carry_out: Streaming, core: Core) -> Behavio
 
     async def behaviour(request: Any, context: Context) -> None:
         try:
-            await carry_out(core, request, context)
+            await carry_out(core, _present(request), context)
         except Exception as error:
             code, text = call.refuse(request, error)
             context.set_code(code)
             context.set_details(text)
 
     return behaviour
+
+
+def _present(request: Any) -> Any:
+    if request is None:
+        raise InvalidInput("it is no message of the protocol")
+    return request

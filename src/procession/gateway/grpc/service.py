@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from pyzeebe.proto import gateway_pb2 as pb
 
 from procession.gateway.grpc import deployment, instances, jobs, messages, polling, pushing, topology
@@ -26,12 +28,24 @@ def handler(core: Core) -> grpc.GenericRpcHandler:
 
 
 def _method(core: Core, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    read = getattr(pb, method.input_type.name).FromString
+    read = _reader(getattr(pb, method.input_type.name).FromString)
     write = getattr(pb, method.output_type.name).SerializeToString
     make = BEHAVIOURS.get(method.name) or partial(unary_behaviour, _missing(method.name), _refuse)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(make(core), read, write)
     return grpc.unary_unary_rpc_method_handler(make(core), read, write)
+
+
+def _reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Reads requests; what is no message becomes None, since grpc would call an exception a fault of ours."""
+
+    def read(data: bytes) -> Any:
+        try:
+            return parse(data)
+        except DecodeError:
+            return None
+
+    return read
 
 
 def _missing(name: str) -> Call:

@@ -1,0 +1,3 @@
+import { scenario } from './driver.mjs'
+
+await scenario((client) => client.topology())
