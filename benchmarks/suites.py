@@ -101,6 +101,7 @@ GRPC = Suite(
         "echo": "gateway.system:echo",
         "memory": "gateway.memory",
         "overload": "gateway.overload",
+        "idle": "gateway.idle",
     },
     yardstick="zeebe",
     on_server=True,
@@ -136,6 +137,7 @@ GRPC = Suite(
         Bar(
             "overloaded: refused within, p99", "ms", metric("overload", "refused_p99_ms"), 100, at_least=False
         ),
+        Bar("overloaded: fails otherwise", "of all", metric("overload", "failed_share"), 0, at_least=False),
         Bar("overloaded: completes", "x", metric("overload", "completed_ratio"), 0.9, at_least=True),
         Bar("after an overload: completes", "x", metric("overload", "after_ratio"), 0.9, at_least=True),
     ),

@@ -32,19 +32,26 @@ BACKFILL_SECONDS = 1.0
 as the Java client's streaming worker does."""
 LEAST_PAUSE, MOST_PAUSE = 0.005, 0.2
 """Seconds before a refused call is tried again; doubled each time."""
+_AGAIN = (
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNAVAILABLE,
+)
 _RESULT = json.dumps(TASK_RESULT)
 _VARIABLES = json.dumps(START_VARIABLES)
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)  # a connection for each channel
 
 
 class Load:
-    """Clients of one server. `refused` counts the calls that it had no room for."""
+    """Clients of one server. `refused` counts the calls that it had no room or no time for."""
 
     def __init__(self, address: str) -> None:
         self._channels = [grpc.aio.insecure_channel(address, options=_OPTIONS) for _ in range(2)]
         self.creator: Any = stubs.GatewayStub(self._channels[0])
         self.worker: Any = stubs.GatewayStub(self._channels[1])
         self.refused = 0
+        self.late = 0
+        """Completions of jobs that had been completed already."""
         self.ended = 0
         """Instances whose last job was completed."""
         self.completed = 0
@@ -96,7 +103,7 @@ class Load:
             try:
                 return await call(request)
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                if error.code() not in _AGAIN:
                     raise
             self.refused += 1
             await asyncio.sleep(pause)
@@ -151,7 +158,7 @@ class Load:
                 for job in answer.jobs:
                     self._take(job)
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+            if error.code() not in _AGAIN:
                 raise
             self.refused += 1
             await asyncio.sleep(LEAST_PAUSE)
@@ -163,11 +170,18 @@ class Load:
 
     async def _complete(self, job: Any) -> None:
         request = pb.CompleteJobRequest(jobKey=job.key, variables=_RESULT)
-        await self.insist(self.worker.CompleteJob, request)
+        try:
+            await self.insist(self.worker.CompleteJob, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            self.late += 1  # an earlier try was carried out, or another lease
         self.completed += 1
         if job.elementId == f"task_{TASKS[job.bpmnProcessId]}":
             self.ended += 1
-            self._lane(job.processInstanceKey).set_result(None)
+            lane = self._lane(job.processInstanceKey)
+            if not lane.done():
+                lane.set_result(None)
 
 
 @contextlib.asynccontextmanager
