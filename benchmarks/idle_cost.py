@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 from pyzeebe.proto import gateway_pb2 as pb
@@ -48,7 +49,7 @@ async def idle_cost(
     try:
         calls = [_poll(channels[number % CHANNELS], number) for number in range(polls)]
         calls += [_stream(channels[number % CHANNELS], number) for number in range(streams)]
-        await asyncio.gather(*(call.wait_for_connection() for call in calls[:CHANNELS]))
+        await asyncio.gather(*(channel.channel_ready() for channel in channels))  # idle calls hear nothing
         await asyncio.sleep(SETTLE_SECONDS)
         began, used = time.perf_counter(), cpu_seconds()
         await asyncio.sleep(seconds)
@@ -87,5 +88,6 @@ def _stream(channel: grpc.aio.Channel, number: int) -> Call:
 def _open(
     channel: grpc.aio.Channel, name: str, request: pb.ActivateJobsRequest | pb.StreamActivatedJobsRequest
 ) -> Call:
-    call: Call = channel.unary_stream(f"{_GATEWAY}/{name}")(request.SerializeToString())
+    method: Any = channel.unary_stream(f"{_GATEWAY}/{name}")
+    call: Call = method(request.SerializeToString())
     return call
