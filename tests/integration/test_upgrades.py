@@ -254,7 +254,8 @@ BACK_TO_THE_FIRST = (
     "DROP TABLE signal_subscription",
     "ALTER TABLE definition DROP COLUMN deleted_at",
     "DROP INDEX ix_process_instance_tenant_process_id_version",
-    "CREATE INDEX ix_process_instance_running ON process_instance (tenant, process_id) WHERE ended_at IS NULL",
+    "CREATE INDEX ix_process_instance_running ON process_instance (tenant, process_id) "
+    "WHERE ended_at IS NULL",
     "UPDATE schema_info SET version = 1, readable_since = 1",
     "UPDATE alembic_version SET version_num = '0001'",
 )

@@ -11,6 +11,7 @@ from procession.engine.records import Definition, SignalStart, StartSubscription
 from procession.engine.run import Run
 from procession.model import Kind
 
+
 class Starts(NamedTuple):
     """(element id, name of the message or signal) of the start events that wait for one."""
 

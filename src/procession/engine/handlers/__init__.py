@@ -12,4 +12,14 @@ from procession.engine.handlers import (
     timers,
 )
 
-__all__ = ["deletion", "deployment", "incidents", "instances", "jobs", "messages", "signals", "steps", "timers"]
+__all__ = [
+    "deletion",
+    "deployment",
+    "incidents",
+    "instances",
+    "jobs",
+    "messages",
+    "signals",
+    "steps",
+    "timers",
+]
