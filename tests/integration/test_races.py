@@ -6,6 +6,7 @@ Two apps in one process have their own threads, connections and locks, as two pr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from procession import Job, NotFound, Procession, WrongState
 from procession.engine.records import InstanceState, JobState
-from tests.building import bpmn, end, job, message, on_message, start
+from tests.building import bpmn, catch, end, job, message, on_message, on_signal, signal, start
 
 from .models import ALL
 
@@ -316,3 +317,39 @@ async def test_two_deletions_of_one_version(nodes: tuple[Procession, Procession]
 
     await race(run, DELETIONS)
     assert rows("SELECT count(*) FROM definition WHERE deleted_at IS NOT NULL") == [(DELETIONS,)]
+
+
+async def test_a_broadcast_against_cancels_and_starts(
+    nodes: tuple[Procession, Procession], rows: Ask
+) -> None:
+    # Given instances that wait for a signal, some of which are cancelled on one node while it is
+    # broadcast on the other, and others that begin to wait
+    one, two = nodes
+    body = start() + catch("c", on_signal("news")) + end()
+    await one.deploy_files({"listens.bpmn": bpmn(body, "s>c c>e", id="listens", definitions=signal("news"))})
+
+    async def cancel(key: int) -> None:
+        with contextlib.suppress(NotFound):  # it was faster
+            await one.cancel(key)
+
+    waiting = [(await one.start("listens")).key for _ in range(30)]
+    # When that happens at once
+    await asyncio.gather(
+        two.broadcast("news"),
+        *(cancel(key) for key in waiting[::3]),
+        *(one.start("listens") for _ in range(10)),
+    )
+    await until(lambda: rows("SELECT count(*) FROM command") == [(0,)])
+    # Then who waited before has heard or was cancelled
+    keys = ",".join(map(str, waiting))
+    assert rows(f"SELECT count(*) FROM process_instance WHERE key IN ({keys}) AND state NOT IN (3, 5)") == [
+        (0,)
+    ]
+    # And who was not cancelled has heard
+    others = ",".join(str(key) for number, key in enumerate(waiting) if number % 3)
+    assert rows(f"SELECT count(*) FROM process_instance WHERE key IN ({others}) AND state=3") == [(20,)]
+    # And one more broadcast reaches the rest; nothing is left
+    await two.broadcast("news")
+    await until(lambda: rows("SELECT count(*) FROM process_instance WHERE state NOT IN (3, 5)") == [(0,)])
+    assert rows("SELECT count(*) FROM signal_subscription") == [(0,)]
+    assert rows("SELECT count(*) FROM incident") == [(0,)]

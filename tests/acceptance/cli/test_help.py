@@ -14,6 +14,7 @@ COMMANDS = [
     "deploy",
     "start",
     "publish",
+    "signal",
     "worker",
     "status",
     "version",

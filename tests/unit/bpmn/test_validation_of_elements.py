@@ -179,13 +179,10 @@ def test_a_compensation_handler_is_not_supported(faults_around: FaultsOf) -> Non
 @pytest.mark.parametrize(
     ("kind", "definition"),
     [
-        *(
-            ("intermediateCatchEvent", f"{name}EventDefinition")
-            for name in ("signal", "link", "conditional", "error")
-        ),
+        *(("intermediateCatchEvent", f"{name}EventDefinition") for name in ("link", "conditional", "error")),
         *(
             ("intermediateThrowEvent", f"{name}EventDefinition")
-            for name in ("signal", "link", "escalation", "compensate", "timer")
+            for name in ("link", "escalation", "compensate", "timer")
         ),
     ],
 )
@@ -194,13 +191,13 @@ def test_unsupported_event_definitions_are_named(faults_around: FaultsOf, kind: 
     assert fault == f"n: {definition} on {kind} is not supported by this version"
 
 
-@pytest.mark.parametrize("name", ["signal", "escalation", "compensate", "cancel"])
+@pytest.mark.parametrize("name", ["escalation", "compensate", "cancel"])
 def test_unsupported_end_events_are_named(faults_of: FaultsOf, name: str) -> None:
     node = event("endEvent", f"<{name}EventDefinition/>")
     assert f"{name}EventDefinition on endEvent" in only(faults_of(f'<startEvent id="s"/>{node}', "s>n"))
 
 
-@pytest.mark.parametrize("name", ["timer", "signal", "conditional"])
+@pytest.mark.parametrize("name", ["timer", "conditional"])
 def test_unsupported_start_events_are_named(faults_of: FaultsOf, name: str) -> None:
     node = event("startEvent", f"<{name}EventDefinition/>")
     assert "not supported by this version" in only(faults_of(f'<startEvent id="s"/>{node}'))
@@ -300,7 +297,10 @@ CYCLE = "<timerEventDefinition><timeCycle>R/PT1H</timeCycle></timerEventDefiniti
         (boundary('<errorEventDefinition errorRef="dynamic"/>'), "must be a constant"),
         (boundary(CYCLE), "an interrupting timer fires once"),
         (boundary('<messageEventDefinition messageRef="bare"/>'), "has no correlation key"),
-        (boundary("<signalEventDefinition/>"), "signalEventDefinition on boundaryEvent is not supported"),
+        (
+            boundary("<escalationEventDefinition/>"),
+            "escalationEventDefinition on boundaryEvent is not supported",
+        ),
         (boundary(""), "needs an event definition"),
         (boundary(BAD, node_id="b0") + boundary(BAD), "catches error 'BAD' already"),
         (boundary(CATCH_ALL, node_id="b0") + boundary(CATCH_ALL), "catches every error already"),

@@ -225,7 +225,7 @@ def test_an_event_based_gateway_needs_two_ways_on(faults_of: FaultsOf) -> None:
 def test_only_catch_events_follow_an_event_based_gateway(faults_of: FaultsOf, follower: str) -> None:
     body = f'<startEvent id="s"/><eventBasedGateway id="g"/>{catch("a")}{follower}'
     (fault,) = faults_of(body, "s>g g>a g>x", MESSAGES)
-    assert "only timer and message catch events may follow" in fault
+    assert "only timer, message and signal catch events may follow" in fault
 
 
 def test_no_other_flow_leads_to_an_event_after_an_event_based_gateway(faults_of: FaultsOf) -> None:

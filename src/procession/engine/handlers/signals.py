@@ -96,7 +96,7 @@ class StartWith(Handler[c.StartBySignal]):
         if definition is None:
             raise LookupError(f"process definition {command.definition_key} has no record")
         start = run.graph(definition.key).nodes[command.element_id]
-        return begin(run, definition, start, command.variables).key
+        return begin(run, definition, [start], command.variables).key
 
 
 handles(c.BroadcastSignal, Broadcast())

@@ -202,13 +202,14 @@ def _by_index(name: str, spec: TableSpec, index: Index, types: dict[str, str]) -
 
 
 def _page(name: str, index: Index, types: dict[str, str]) -> str:
-    """Compared as whole rows: only their index has them in this order, so that no other can be taken."""
+    """Compared as whole rows: only their index has them in this order, so that no other can be taken. A
+    limit the planner does not see keeps it from gathering all that match and sorting them."""
     given = [f"${number}::{types[field]}[]" for number, field in enumerate((*index.fields, "key"), 1)]
     first = ",".join(f"({array})[1]" for array in given[:-1])
     fields = ",".join(f"t.{field}" for field in index.fields)
     return (
         f"SELECT {columns(name)} FROM {name} t WHERE ({fields},t.key)>({first},({given[-1]})[1]) "
-        f"AND ({fields})<=({first}) ORDER BY {fields},t.key LIMIT {index.limit}"
+        f"AND ({fields})<=({first}) ORDER BY {fields},t.key LIMIT (SELECT {index.limit})"
     )
 
 
