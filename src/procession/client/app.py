@@ -6,18 +6,30 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from procession.broker import FORKED, ActivatedJob, Hint, Inbox, Node, Readiness, forks, prepare
+from procession.broker import (
+    FORKED,
+    ActivatedJob,
+    Hint,
+    Inbox,
+    IncidentNotice,
+    Node,
+    Readiness,
+    forks,
+    prepare,
+)
 from procession.client.instance import Instance
 from procession.client.job import Signature
 from procession.client.joining import preset_key, write_command
 from procession.client.tasks import (
     DEFAULT_BACKOFF,
+    DEFAULT_BACKOFF_FACTOR,
     DEFAULT_CONCURRENCY,
     DEFAULT_MAX_RUNTIME,
     DEFAULT_TIMEOUT,
@@ -89,6 +101,7 @@ class Procession:
         self._tasks: dict[str, Task] = {}
         self._files: dict[str, bytes] = {}
         self._workers: list[Worker] = []
+        self._on_incident: Callable[[IncidentNotice], object] | None = None
         self._running: tuple[Node, Inbox] | None = None
         self._idle_since = datetime.now(UTC)
         """When it was last not running."""
@@ -120,6 +133,9 @@ class Procession:
         timeout: timedelta = DEFAULT_TIMEOUT,
         max_runtime: timedelta = DEFAULT_MAX_RUNTIME,
         concurrency: int = DEFAULT_CONCURRENCY,
+        max_active: int | None = None,
+        backoff_factor: float = DEFAULT_BACKOFF_FACTOR,
+        fatal: tuple[type[BaseException], ...] = (),
     ) -> Callable[[F], F]:
         """Register a handler, async or plain, for jobs of a type.
 
@@ -130,10 +146,15 @@ class Procession:
 
         Args:
             retries: tries in all; None leaves it to the model.
-            backoff: wait after the first failure; it doubles with each, up to an hour.
+            backoff: wait after the first failure; it grows with each, up to an hour.
             timeout: the lease; renewed while the handler runs.
             max_runtime: an async handler is cancelled after it, a plain one disowned; that try failed.
             concurrency: handlers of this type that run at once in this process.
+            max_active: jobs leased at once, those that wait for a free handler included; None: no
+                more than `concurrency`. Waiting here saves a trip to the server, and keeps the job
+                from processes that are free.
+            backoff_factor: what the backoff is multiplied with after each failure; 1 keeps it.
+            fatal: exceptions that are incidents at once, as retrying would not help.
         """
 
         def register(handler: F) -> F:
@@ -147,6 +168,9 @@ class Procession:
                 timeout=timeout,
                 max_runtime=max_runtime,
                 concurrency=concurrency,
+                max_active=max_active,
+                backoff_factor=backoff_factor,
+                fatal=fatal,
             )
             return handler
 
@@ -156,6 +180,20 @@ class Procession:
     def tasks(self) -> tuple[str, ...]:
         """The job types with a handler, sorted."""
         return tuple(sorted(self._tasks))
+
+    def on_incident(self, listener: Callable[[IncidentNotice], object]) -> None:
+        """Have each incident told to `listener`, on the event loop, once it is committed.
+
+        Told are the incidents that this process commits, whatever their cause; each is committed by one
+        process, so it is told once. One whose process dies in this moment is not told: what is open
+        is answered by `incidents()`.
+
+        Raises:
+            WrongState: the app runs, or has a listener.
+        """
+        if self._running is not None or self._on_incident is not None:
+            raise WrongState("one listener for incidents is set before the app runs")
+        self._on_incident = listener
 
     # --- running --------------------------------------------------------------------------------
 
@@ -171,9 +209,12 @@ class Procession:
             raise WrongState("the app is running already")
         storage = await asyncio.to_thread(_open, self.url, self.upgrade)
         node = Node(storage, serve=self.serve)
+        inbox = Inbox(asyncio.get_running_loop())
+        if self._on_incident is not None:
+            node.on_incidents = partial(inbox.call_each, self._on_incident)
         node.start()
         self._born = forks.count
-        self._running = (node, Inbox(asyncio.get_running_loop()))
+        self._running = (node, inbox)
         try:
             if self._files:
                 for warning in (await self.deploy_files(self._files)).warnings:

@@ -42,11 +42,12 @@ _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) el
 class Running:
     """A job that is being handled."""
 
-    __slots__ = ("activated", "began", "disowned", "job", "task")
+    __slots__ = ("activated", "began", "disowned", "job", "started", "task")
 
     def __init__(self, activated: ActivatedJob) -> None:
         self.activated = activated
         self.began = time.monotonic()
+        self.started = False
         self.task: asyncio.Task[None] | None = None
         self.job: Job | None = None
         self.disowned = False
@@ -56,6 +57,11 @@ class Running:
     def needs_lease(self) -> bool:
         """Whether it is still to be answered: a handler that has done so itself may take its time."""
         return not self.disowned and not (self.job is not None and self.job.answering)
+
+    def start(self) -> None:
+        """Its handler is called now: the time it may take begins."""
+        self.started = True
+        self.began = time.monotonic()
 
 
 class Worker:
@@ -76,6 +82,8 @@ class Worker:
             if task.signature.is_async
             else ThreadPoolExecutor(task.concurrency, thread_name_prefix=f"task-{task.type}")
         )
+        self._slots = asyncio.Semaphore(task.concurrency) if task.leased > task.concurrency else None
+        """What async handlers wait for, where more jobs are leased than handled."""
         self._seconds_each = SHORT_SECONDS
         self._stream = JobStream(task.type, name, self._timeout, task.signature.fetch, self._deliver)
         self._ticker: asyncio.TimerHandle | None = None
@@ -84,7 +92,7 @@ class Worker:
 
     def open(self) -> None:
         self._node.open_stream(self._stream)
-        self._node.request(self._stream, self.task.concurrency)
+        self._node.request(self._stream, self.task.leased)
         self._tick()
 
     # --- jobs come in ---------------------------------------------------------------------------
@@ -101,7 +109,10 @@ class Worker:
             return
         running = self._running[activated.key] = Running(activated)
         self._idle.clear()
-        running.task = asyncio.Task(self._handle(running), loop=self._loop, **_EAGER)
+        handling = (
+            self._handle(running) if self._slots is None else self._handle_in_slot(running, self._slots)
+        )
+        running.task = asyncio.Task(handling, loop=self._loop, **_EAGER)
 
     def _receive_chunk(self, jobs: list[ActivatedJob]) -> None:
         if self._closing or self._threads is None:
@@ -121,14 +132,25 @@ class Worker:
 
     # --- handlers run ---------------------------------------------------------------------------
 
+    async def _handle_in_slot(self, running: Running, slots: asyncio.Semaphore) -> None:
+        try:
+            async with slots:
+                if not self._closing:
+                    await self._handle(running)
+                    return
+        except asyncio.CancelledError:
+            pass  # it was taken from us while it waited
+        self._done(running, None)
+
     async def _handle(self, running: Running) -> None:
+        running.start()
         job = running.job = self._job(running.activated)
         try:
             result = await self.task.signature.call(job, running.activated.variables)
             answer = self._completion(job, running.activated, result)
         except asyncio.CancelledError:
             answer = None
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a handler that calls sys.exit() ends nobody else's work
             answer = self._failure(running.activated, job, error)
         self._done(running, answer)
 
@@ -149,12 +171,12 @@ class Worker:
         activated = running.activated
         if self._closing or running.disowned:
             return None
-        running.began = time.monotonic()
+        running.start()
         job = self._job(activated)
         try:
             result = self.task.signature.call(job, activated.variables)
             return self._completion(job, activated, result)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return self._failure(activated, job, error)
 
     def _job(self, activated: ActivatedJob) -> Job:
@@ -171,7 +193,7 @@ class Worker:
             raise Incident(f"handler of {self.task.type!r} returned no variables: {error}") from error
         return c.CompleteJob(activated.key, variables, activated.lease)
 
-    def _failure(self, activated: ActivatedJob, job: Job, error: Exception) -> c.Command:
+    def _failure(self, activated: ActivatedJob, job: Job, error: BaseException) -> c.Command:
         """What a raised exception means (see `Procession.task`)."""
         key, lease = activated.key, activated.lease
         if isinstance(error, BpmnError):
@@ -182,8 +204,11 @@ class Worker:
             return c.ThrowError(key, error.code, error.message, variables, lease)
         if isinstance(error, Incident):
             return c.FailJob(key, 0, message=error.message, lease=lease)
-        left = job.retries - 1
         message = f"{type(error).__name__}: {error}"
+        if isinstance(error, self.task.fatal):
+            log.error("job %d of %r failed for good", key, self.task.type, exc_info=error)
+            return c.FailJob(key, 0, message=message, lease=lease)
+        left = job.retries - 1
         log.info(
             "job %d of %r failed (%d tries left): %s",
             key,
@@ -203,7 +228,8 @@ class Worker:
 
     def _done(self, running: Running, answer: c.Command | None) -> None:
         activated = running.activated
-        self._running.pop(activated.key, None)
+        if self._running.get(activated.key) is running:  # else it was given back, and came again
+            del self._running[activated.key]
         if not self._running:
             self._idle.set()
         if running.disowned:
@@ -271,6 +297,10 @@ class Worker:
     def _overrun(self, running: Running) -> None:
         if running.disowned:
             return
+        if not running.started:
+            self._release(running.activated)  # it has waited for a slot all the while: others may have one
+            self._disown(running)
+            return
         limit = self.task.max_runtime
         job = self._job(running.activated)
         failure = self._failure(running.activated, job, TimeoutError(f"the handler ran longer than {limit}"))
@@ -286,7 +316,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether a job is with it, or an answer on its way."""
-        return self._stream.credits < self.task.concurrency
+        return self._stream.credits < self.task.leased
 
     async def idle(self) -> None:
         """Wait until no handler runs."""
