@@ -15,7 +15,7 @@ from procession import DeadlineExceeded, DeploymentRejected, Incident, InvalidIn
 from procession.cli.program import app as cli
 from procession.workflow import TaskHandlerConfig, WorkflowBuilder
 from tests.alerting import Collecting
-from tests.building import bpmn, end, gateway, job, start
+from tests.building import bpmn, end, flow, gateway, job, start
 from tests.gateway.workflows import PATIENCE, Scene
 
 INSTANT = timedelta(0)
@@ -115,9 +115,9 @@ def test_plain_code(scene: Scene) -> None:
 
 async def test_an_expression_that_cannot_be_evaluated_is_told(scene: Scene) -> None:
     alerts = Collecting()
-    body = start() + gateway("exclusive", "choose") + end()
-    flows = '<sequenceFlow id="f" sourceRef="choose" targetRef="e"><conditionExpression>=amount &gt; 5'
-    content = bpmn(body + flows + "</conditionExpression></sequenceFlow>", "s>choose", id=scene.id)
+    body = start() + gateway("exclusive", "choose") + end() + end("few")
+    body += flow("choose", "e", "amount > 5") + flow("choose", "few", "amount < 3")
+    content = bpmn(body, "s>choose", id=scene.id)
     async with scene.builder().with_process(scene.file(content)).with_alerts(alerts).run() as workflow:
         await workflow.wait_until_ready(PATIENCE)
         key = (await workflow.start(scene.id)).key
