@@ -10,7 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from procession.broker import FORKED, Readiness, forks
-from procession.client.app import Deployment, Procession
+from procession.client.app import Procession
+from procession.client.commands import DEFAULT_RUN
+from procession.client.deployment import Deployment
 from procession.client.instance import Instance
 from procession.errors import NotReady
 
@@ -120,6 +122,17 @@ class SyncProcession:
         )
         return SyncInstance(self, self._call(started))
 
+    def run(
+        self,
+        process_id: str,
+        variables: Any = None,
+        *,
+        timeout: timedelta = DEFAULT_RUN,
+        version: int | None = None,
+    ) -> dict[str, Any]:
+        """See `Procession.run`."""
+        return self._call(self._app.run(process_id, variables, timeout=timeout, version=version))
+
     def publish(
         self,
         name: str,
@@ -152,6 +165,10 @@ class SyncProcession:
     def resolve_incident(self, key: int, retries: int | None = None) -> None:
         """See `Procession.resolve_incident`."""
         self._call(self._app.resolve_incident(key, retries))
+
+    def update_retries(self, job_key: int, retries: int) -> None:
+        """See `Procession.update_retries`."""
+        self._call(self._app.update_retries(job_key, retries))
 
     def complete_job(self, key: int, variables: Any = None) -> None:
         """See `Procession.complete_job`."""
