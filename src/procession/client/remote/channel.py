@@ -56,9 +56,9 @@ class Channel:
         self.target = address.target
         self._credentials = credentials
         self._channel = _open(address)
-        stub = GatewayStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        stub = GatewayStub(self._channel)
         self._methods: dict[str, Any] = vars(stub)
-        self._await_result = self._channel.unary_unary(AWAIT_RESULT)
+        self._await_result: Any = self._channel.unary_unary(AWAIT_RESULT)
         self.connected = False
         self.ever_connected = asyncio.Event()
         self._reason = f"no connection to {self.target} yet"

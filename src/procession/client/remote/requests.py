@@ -70,8 +70,8 @@ def start_request(command: c.StartInstance) -> Any:
         )
     if command.idempotency_key is not None:
         raise Unsupported(
-            "a remote start takes no idempotency_key: Zeebe's protocol has no field for it; start the process "
-            "with a message (a message start event, and `publish` with message_id and ttl)"
+            "a remote start takes no idempotency_key: Zeebe's protocol has no field for it; start "
+            "the process with a message (a message start event, and `publish` with message_id and ttl)"
         )
     return pb.CreateProcessInstanceRequest(
         processDefinitionKey=command.definition_key or 0,
@@ -119,8 +119,8 @@ def _set_variables(command: c.SetVariables, _: Held | None) -> Call:
 def _resolve(command: c.ResolveIncident, _: Held | None) -> Call:
     if command.retries is not None:
         raise Unsupported(
-            "a remote server does not tell which job an incident is about, so it cannot be given retries with "
-            "it: call `update_retries(job_key, ...)` first, then `resolve_incident(key)`"
+            "a remote server does not tell which job an incident is about, so it cannot be given retries "
+            "with it: call `update_retries(job_key, ...)` first, then `resolve_incident(key)`"
         )
     request = pb.ResolveIncidentRequest(incidentKey=command.key)
     # Not twice: "there is none" could mean that the first one mended it, or that it has no retries.
