@@ -18,13 +18,18 @@ from tests.gateway.workflows import PATIENCE, QUICK, Scene
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "address" in metafunc.fixturenames:
-        metafunc.parametrize("address", ["database"], indirect=True)
+        kinds = ["database", "procession"]
+        if metafunc.config.getoption("--zeebe"):
+            kinds.append("zeebe")
+        metafunc.parametrize("address", kinds, indirect=True)
 
 
 @pytest.fixture
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    assert request.param == "database"
-    return f"sqlite:///{tmp_path / 'workflow.db'}"
+    if request.param == "database":
+        return f"sqlite:///{tmp_path / 'workflow.db'}"
+    server = request.getfixturevalue("own_server" if request.param == "procession" else "zeebe")
+    return f"grpc://{server.address}"
 
 
 @pytest.fixture

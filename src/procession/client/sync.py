@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from procession.broker import Readiness
-from procession.client.app import Deployment, Procession
+from procession.client.app import Procession
+from procession.client.commands import DEFAULT_RUN
+from procession.client.deployment import Deployment
 from procession.client.instance import Instance
 from procession.client.loop_thread import LoopThread
 
@@ -99,6 +101,17 @@ class SyncProcession:
         )
         return SyncInstance(self, self._call(started))
 
+    def run(
+        self,
+        process_id: str,
+        variables: Any = None,
+        *,
+        timeout: timedelta = DEFAULT_RUN,
+        version: int | None = None,
+    ) -> dict[str, Any]:
+        """See `Procession.run`."""
+        return self._call(self._app.run(process_id, variables, timeout=timeout, version=version))
+
     def publish(
         self,
         name: str,
@@ -131,6 +144,10 @@ class SyncProcession:
     def resolve_incident(self, key: int, retries: int | None = None) -> None:
         """See `Procession.resolve_incident`."""
         self._call(self._app.resolve_incident(key, retries))
+
+    def update_retries(self, job_key: int, retries: int) -> None:
+        """See `Procession.update_retries`."""
+        self._call(self._app.update_retries(job_key, retries))
 
     def complete_job(self, key: int, variables: Any = None) -> None:
         """See `Procession.complete_job`."""

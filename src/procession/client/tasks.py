@@ -15,6 +15,7 @@ DEFAULT_BACKOFF = timedelta(seconds=1)
 DEFAULT_MAX_RUNTIME = timedelta(hours=1)
 DEFAULT_CONCURRENCY = 10
 DEFAULT_BACKOFF_FACTOR = 2.0
+DEFAULT_POLL_INTERVAL = timedelta(seconds=1)
 Exceptions: TypeAlias = tuple[type[BaseException], ...]
 MAX_BACKOFF = timedelta(hours=1)
 
@@ -30,6 +31,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     max_runtime: timedelta
     concurrency: int
     max_active: int | None = None
+    poll_interval: timedelta = DEFAULT_POLL_INTERVAL
     backoff_factor: float = DEFAULT_BACKOFF_FACTOR
     fatal: Exceptions = ()
 
@@ -44,8 +46,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidInput(f"task {self.type!r}: max_active must be at least concurrency")
         if not self.backoff_factor >= 1:
             raise InvalidInput(f"task {self.type!r}: backoff_factor must be at least 1")
-        if self.timeout <= timedelta(0) or self.max_runtime <= timedelta(0) or self.backoff < timedelta(0):
-            raise InvalidInput(f"task {self.type!r}: timeout and max_runtime must be longer than 0")
+        if min(self.timeout, self.max_runtime, self.poll_interval) <= timedelta(0):
+            raise InvalidInput(
+                f"task {self.type!r}: timeout, max_runtime and poll_interval must be longer than 0"
+            )
+        if self.backoff < timedelta(0):
+            raise InvalidInput(f"task {self.type!r}: backoff must not be negative")
 
     def tries_left(self, retries: int, failures: int) -> int:
         """Tries left, this one included: the handler's setting wins over the model's."""

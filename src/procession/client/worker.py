@@ -27,7 +27,7 @@ from procession.errors import (
 )
 
 if TYPE_CHECKING:
-    from procession.client.app import Procession
+    from procession.client.commands import Commands
 
 log = logging.getLogger("procession.worker")
 
@@ -67,10 +67,11 @@ class Running:
 class Worker:
     """Runs one task's handler on the app's event loop, or on threads if it is a plain function."""
 
-    def __init__(self, app: Procession, task: Task, name: str) -> None:
+    def __init__(self, app: Commands, task: Task, name: str) -> None:
         self.task = task
         self._app = app
-        self._node, self._inbox = app._runtime()
+        self._backend = app._backend
+        self._inbox = self._backend.inbox
         self._loop = asyncio.get_running_loop()
         self._running: dict[int, Running] = {}
         self._idle = asyncio.Event()
@@ -86,13 +87,14 @@ class Worker:
         """What async handlers wait for, where more jobs are leased than handled."""
         self._seconds_each = SHORT_SECONDS
         self._stream = JobStream(task.type, name, self._timeout, task.signature.fetch, self._deliver)
+        self._stream.rest_seconds = task.poll_interval.total_seconds()
         self._ticker: asyncio.TimerHandle | None = None
         self._on_refused = self._refused
         """Made once: each job's answer names it."""
 
     def open(self) -> None:
-        self._node.open_stream(self._stream)
-        self._node.request(self._stream, self.task.leased)
+        self._backend.open_stream(self._stream)
+        self._backend.request(self._stream, self.task.leased)
         self._tick()
 
     # --- jobs come in ---------------------------------------------------------------------------
@@ -239,18 +241,16 @@ class Worker:
         elif self._closing and not running.disowned:
             self._release(activated)
         elif not self._closing:
-            self._node.request(self._stream, 1)
+            self._backend.request(self._stream, 1)
 
     def _answer(self, activated: ActivatedJob, answer: c.Command, frees: JobStream | None = None) -> None:
         try:
-            self._node.tell(answer, self._inbox, self._on_refused, about=activated, frees=frees)
+            self._backend.tell(answer, self._on_refused, about=activated, frees=frees)
         except InvalidInput as error:
-            self._answer(
-                activated, c.FailJob(activated.key, 0, message=str(error), lease=activated.lease), frees
-            )
+            self._answer(activated, self._unfit(activated, error), frees)
         except NotReady:
             log.warning(
-                "job %d was handled, but the node has stopped: it will be handed out again", activated.key
+                "job %d was handled, but the app has stopped: it will be handed out again", activated.key
             )
 
     def _refused(self, activated: ActivatedJob, answer: c.Command, error: ProcessionError) -> None:
@@ -258,14 +258,20 @@ class Worker:
             log.info("job %d was taken back before its answer came: %s", activated.key, error)
         elif isinstance(error, WrongState):
             log.warning("the answer to job %d was refused: %s", activated.key, error)
-        elif self._node.now() < activated.deadline:
+        elif isinstance(error, InvalidInput) and not isinstance(answer, c.FailJob):
+            self._answer(activated, self._unfit(activated, error))
+        elif self._backend.now() < activated.deadline:
             self._loop.call_later(ANSWER_AGAIN_SECONDS, self._answer, activated, answer)
         else:
             log.error("job %d could not be answered before its lease ended: %s", activated.key, error)
 
+    def _unfit(self, activated: ActivatedJob, error: InvalidInput) -> c.Command:
+        """No engine takes that answer: an operator has to look at it."""
+        return c.FailJob(activated.key, 0, message=str(error), lease=activated.lease)
+
     def _release(self, activated: ActivatedJob) -> None:
         command = c.ReleaseJob(activated.key, activated.lease)
-        self._node.tell(command, self._inbox)
+        self._backend.tell(command)
 
     # --- leases are kept alive ------------------------------------------------------------------
 
@@ -284,7 +290,7 @@ class Worker:
     def _renew(self, running: Running) -> None:
         activated = running.activated
         command = c.UpdateJob(activated.key, timeout=self._timeout, lease=activated.lease)
-        self._node.tell(command, self._inbox, self._lost, about=running)
+        self._backend.tell(command, self._lost, about=running)
 
     def _lost(self, running: Running, renewal: c.Command, error: ProcessionError) -> None:
         if not running.needs_lease or running.activated.key not in self._running:
@@ -326,7 +332,7 @@ class Worker:
 
     async def close(self, grace: float) -> None:
         """Take no more jobs, wait `grace` seconds for handlers, and give the other leases back."""
-        await self._node.close_stream(self._stream, self._inbox)
+        await self._backend.close_stream(self._stream)
         self._closing = True
         if self._running:
             try:

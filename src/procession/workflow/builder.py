@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from procession.client.app import Procession
+from procession.client.credentials import BasicCredentials, Credentials
 from procession.errors import InvalidInput, WrongState
 from procession.operations.alerts import AlertDesk, Channel, channel_for
 from procession.workflow.component import Workflow
@@ -14,24 +16,43 @@ from procession.workflow.config import TaskHandlerConfig
 from procession.workflow.sync import SyncWorkflow
 from procession.workflow.task import Handler, adapted
 
+CONNECT_TIMEOUT = timedelta(seconds=5)
+"""Of one attempt."""
+
 
 class WorkflowBuilder:
     """Declares processes, handlers and alert channels; `run` makes the component.
 
     Args:
         service_name: what alerts call this service.
-        address: `sqlite:///file.db` or `postgresql://user:password@host/database`, where the service is a
+        address: `grpc://host:26500`, or `grpcs://` with TLS, of Procession's own server, Zeebe or Camunda 8;
+            or `sqlite:///file.db` or `postgresql://user:password@host/database`, where the service is a
             node of its own.
+        username, password: for `grpc://` and `grpcs://`; or else
+        credentials: who this service is there.
         config: for handlers without one of their own; its `event_ttl` is that of `Workflow.publish`.
     """
 
-    def __init__(self, service_name: str, address: str, *, config: TaskHandlerConfig | None = None) -> None:
+    def __init__(
+        self,
+        service_name: str,
+        address: str,
+        username: str | None = None,
+        password: str | None = None,
+        *,
+        credentials: Credentials | None = None,
+        config: TaskHandlerConfig | None = None,
+    ) -> None:
         if not service_name.strip():
             raise InvalidInput("a service needs a name")
         self.service_name = service_name
         self.address = address
         self.config = config or TaskHandlerConfig()
-        self._app = Procession(address)
+        self._app = Procession(
+            address,
+            credentials=_credentials(username, password, credentials),
+            connect_timeout=CONNECT_TIMEOUT,
+        )
         self._channels: list[Channel] = []
         self._ran = False
 
@@ -94,5 +115,15 @@ class WorkflowBuilder:
         if self._ran:
             raise WrongState("a builder makes one component; build another")
         self._ran = True
-        desk: Any = AlertDesk(self._channels)
+        desk = AlertDesk(self._channels)
         return Workflow(self._app, self.service_name, desk, event_ttl=self.config.event_ttl)
+
+
+def _credentials(
+    username: str | None, password: str | None, credentials: Credentials | None
+) -> Credentials | None:
+    if username is None:
+        return credentials
+    if credentials is not None:
+        raise InvalidInput("a service has a user name or other credentials, not both")
+    return BasicCredentials(username, password or "")

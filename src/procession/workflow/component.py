@@ -11,8 +11,10 @@ from typing import Any, Self
 
 from procession.broker import IncidentNotice, Readiness
 from procession.client.app import Procession
+from procession.client.commands import DEFAULT_RUN
 from procession.client.instance import Instance
-from procession.errors import DeadlineExceeded, InvalidInput, NotReady, ProcessionError
+from procession.client.remote import is_remote
+from procession.errors import DeadlineExceeded, InvalidInput, NotReady, ProcessionError, Unsupported
 from procession.operations.alerts import Alert, AlertDesk
 from procession.operations.alerts.alert import next_step
 from procession.storage.urls import shown
@@ -40,7 +42,7 @@ class Workflow:
         self._closing = asyncio.Event()
         self._since = datetime.now(UTC)
         self._reason = "it has not been reached yet"
-        self._refused: InvalidInput | None = None
+        self._refused: ProcessionError | None = None
         """Why trying again to connect would not help."""
         app.on_incident(self._alert)
 
@@ -56,7 +58,7 @@ class Workflow:
         while not self._closing.is_set():
             try:
                 await self._app.__aenter__()
-            except InvalidInput as error:
+            except (InvalidInput, Unsupported) as error:
                 log.error("%s cannot run on %s: %s", self.service, self._address, error)
                 self._refused, self._reason = error, str(error)
                 self._connected.set()
@@ -92,7 +94,8 @@ class Workflow:
 
         Raises:
             DeadlineExceeded: not within `timeout` (None: no limit); it goes on trying.
-            InvalidInput: the server refused what is deployed, or the address is wrong: it has given up.
+            InvalidInput, Unsupported: the server refused what is deployed, or the address is wrong: it has
+                given up.
             NotReady: it was closed.
         """
         try:
@@ -138,6 +141,16 @@ class Workflow:
         """
         return await self.app.start(process_id, variables, version=version)
 
+    async def run(
+        self, process_id: str, variables: Any = None, *, timeout: timedelta = DEFAULT_RUN
+    ) -> dict[str, Any]:
+        """Start a process instance and wait for its result; see `Procession.run`.
+
+        Raises:
+            NotReady: it is not connected yet.
+        """
+        return await self.app.run(process_id, variables, timeout=timeout)
+
     async def publish(
         self,
         event: str,
@@ -175,7 +188,7 @@ class Workflow:
     # --- alerts ---------------------------------------------------------------------------------
 
     def _alert(self, notice: IncidentNotice) -> None:
-        step = next_step(notice, self._address)
+        step = next_step(notice, None if is_remote(self._app.url) else self._address)
         self._desk.hand_in(Alert(service=self.service, notice=notice, next_step=step))
 
     # --- leaving --------------------------------------------------------------------------------
@@ -187,7 +200,9 @@ class Workflow:
         self._closing.set()
         try:
             if self._connecting is not None:
-                await self._connecting
+                await asyncio.wait({self._connecting}, timeout=self._app.grace.total_seconds())
+                self._connecting.cancel()  # an attempt that takes too long
+                await asyncio.gather(self._connecting, return_exceptions=True)
             await self._app.__aexit__(None, None, None)
         finally:
             await self._desk.close(self._app.grace)

@@ -43,6 +43,9 @@ class TaskHandlerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Tasks of the type that are leased at once, those that wait for a free handler included."""
     concurrency: int = 3
     """Handlers of the type that run at once."""
+    poll_interval: timedelta = timedelta(seconds=1)
+    """How soon a server is asked for tasks it did not push; ever more rarely while there are none, up
+    to ten times that. A database is not asked: its nodes wake."""
     event_ttl: timedelta = timedelta(hours=1)
     """How long events that are published wait for those who are to get them."""
     fatal: tuple[type[BaseException], ...] = PANICS
@@ -51,7 +54,7 @@ class TaskHandlerConfig(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("incident_max_retries", "max_active_jobs", "concurrency"):
             _need(name, getattr(self, name) is None or getattr(self, name) >= 1, "at least 1")
-        for name in ("timeout", "max_runtime"):
+        for name in ("timeout", "max_runtime", "poll_interval"):
             _need(name, getattr(self, name) > timedelta(0), "longer than 0")
         for name in ("retry_timeout", "initial_backoff", "event_ttl"):
             value = getattr(self, name)
@@ -70,6 +73,7 @@ class TaskHandlerConfig(msgspec.Struct, frozen=True, kw_only=True):
             "max_runtime": self.max_runtime,
             "max_active": self.max_active_jobs,
             "concurrency": self.concurrency,
+            "poll_interval": self.poll_interval,
             "fatal": self.fatal,
         }
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from procession.broker import Readiness
+from procession.client.commands import DEFAULT_RUN
 from procession.client.loop_thread import LoopThread
 from procession.workflow.component import Workflow
 
@@ -39,6 +40,12 @@ class SyncWorkflow:
     def start(self, process_id: str, variables: Any = None, *, version: int | None = None) -> int:
         """See `Workflow.start`; answers the key of the instance."""
         return self._thread.call(self._workflow.start(process_id, variables, version=version)).key
+
+    def run(
+        self, process_id: str, variables: Any = None, *, timeout: timedelta = DEFAULT_RUN
+    ) -> dict[str, Any]:
+        """See `Workflow.run`."""
+        return self._thread.call(self._workflow.run(process_id, variables, timeout=timeout))
 
     def publish(
         self,

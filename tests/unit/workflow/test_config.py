@@ -55,6 +55,7 @@ def test_retries_of_the_config_win_over_the_models() -> None:
         {"backoff": float("nan")},
         {"timeout": timedelta(0)},
         {"max_runtime": timedelta(0)},
+        {"poll_interval": timedelta(0)},
         {"concurrency": 0},
         {"max_active_jobs": 2, "concurrency": 3},
         {"event_ttl": timedelta(seconds=-1)},
