@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("procession.remote")
 
+CLOSE_SECONDS = 1.0
 MESSAGE_BYTES = 64_000_000
 """The largest answer that is taken: a poll may bring many jobs of up to 4 MB each."""
 OPTIONS: list[tuple[str, int | str]] = [
@@ -164,9 +165,11 @@ class Channel:
 
     async def close(self) -> None:
         self._closed = True
+        await self._channel.close()
+        # It ends with the channel. Cancelled, its last event would come to a loop that may be closed.
+        await asyncio.wait([self._watching], timeout=CLOSE_SECONDS)
         self._watching.cancel()
         await asyncio.gather(self._watching, return_exceptions=True)
-        await self._channel.close()
 
 
 def _open(address: Address) -> grpc.aio.Channel:
