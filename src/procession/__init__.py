@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from procession.broker import Readiness
     from procession.client.app import Procession
-    from procession.client.credentials import BasicCredentials, BearerCredentials, ClientCredentials
+    from procession.client.credentials import (
+        BasicCredentials,
+        BearerCredentials,
+        ClientCredentials,
+        Credentials,
+    )
     from procession.client.deployment import DefinitionInfo, Deployment
     from procession.client.instance import Instance
     from procession.client.job import Job
@@ -54,7 +59,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "procession.broker": ("Readiness",),
     "procession.client.app": ("Procession",),
-    "procession.client.credentials": ("BasicCredentials", "BearerCredentials", "ClientCredentials"),
+    "procession.client.credentials": (
+        "BasicCredentials",
+        "BearerCredentials",
+        "ClientCredentials",
+        "Credentials",
+    ),
     "procession.client.deployment": ("DefinitionInfo", "Deployment"),
     "procession.client.instance": ("Instance",),
     "procession.client.job": ("Job",),
@@ -105,6 +115,7 @@ __all__ = [
     "BearerCredentials",
     "BpmnError",
     "ClientCredentials",
+    "Credentials",
     "DatabaseBusy",
     "DatabaseCorrupt",
     "DatabaseFull",

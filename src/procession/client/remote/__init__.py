@@ -9,14 +9,14 @@ import importlib.util
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from procession.client.remote.address import is_remote
+from procession.client.remote.address import is_remote, shown
 from procession.errors import InvalidInput
 
 if TYPE_CHECKING:
     from procession.client.backend import Backend, Listener
     from procession.client.credentials import Credentials
 
-__all__ = ["is_remote", "open_remote"]
+__all__ = ["is_remote", "open_remote", "shown"]
 
 
 async def open_remote(

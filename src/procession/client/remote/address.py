@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
 
@@ -54,7 +54,7 @@ def parse(url: str) -> Address:
         user = BasicCredentials(unquote(parts.username), unquote(parts.password or ""))
     name = f"[{host}]" if ":" in host else host
     return Address(
-        target=f"{name}:{_port(parts.port, url)}",
+        target=f"{name}:{_port(parts, url)}",
         tls=tls,
         loopback=_is_loopback(host),
         ca=None if ca is None else Path(ca),
@@ -69,7 +69,11 @@ def shown(url: str) -> str:
     return f"{head}{separator}{user.partition(':')[0]}{at}{host}"
 
 
-def _port(port: int | None, url: str) -> int:
+def _port(parts: SplitResult, url: str) -> int:
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise InvalidInput(f"server URL {shown(url)!r}: {error}") from error
     if port == 0:
         raise InvalidInput(f"server URL {shown(url)!r} names port 0")
     return PORT if port is None else port

@@ -108,9 +108,8 @@ class Remote(Backend):
         """
         pause = PAUSE_SECONDS[0]
         while True:
-            await self._channel.ever_connected.wait()
             try:
-                await self._channel.ask("Topology", pb.TopologyRequest(), REQUEST_SECONDS, wait=True)
+                await self._channel.greet()
             except PASSING as error:
                 log.info("%s does not answer yet: %s", self._channel.target, error)
                 await asyncio.sleep(pause)

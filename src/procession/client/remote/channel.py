@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from procession.broker import Readiness
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("procession.remote")
 
+LOOK_SECONDS = 1.0
+GREET_SECONDS = 20.0
 MESSAGE_BYTES = 64_000_000
 """The largest answer that is taken: a poll may bring many jobs of up to 4 MB each."""
 OPTIONS: list[tuple[str, int | str]] = [
@@ -59,37 +62,48 @@ class Channel:
         stub = GatewayStub(self._channel)
         self._methods: dict[str, Any] = vars(stub)
         self._await_result: Any = self._channel.unary_unary(AWAIT_RESULT)
-        self.connected = False
-        self.ever_connected = asyncio.Event()
+        self._answered = False
+        self._ready = False
         self._reason = f"no connection to {self.target} yet"
         self._since = datetime.now(UTC)
         self._closed = False
-        self._watching = asyncio.create_task(self._watch())
+        self._note()
 
-    async def _watch(self) -> None:
-        """Keep the connection up, and note whether it is."""
-        while True:
-            state = self._channel.get_state(try_to_connect=True)
-            if self._closed or state is grpc.ChannelConnectivity.SHUTDOWN:
-                return
-            self._note(state)
-            await self._channel.wait_for_state_change(state)
+    def _note(self) -> None:
+        """Note each second whether there is a connection, and have it made if not.
 
-    def _note(self, state: grpc.ChannelConnectivity) -> None:
-        connected = state is grpc.ChannelConnectivity.READY
-        if connected != self.connected:
-            self.connected, self._since = connected, datetime.now(UTC)
-            log.info("%s %s", "connected to" if connected else "lost the connection to", self.target)
-        if connected:
-            self.ever_connected.set()
-        elif self.ever_connected.is_set():
+        Waiting for the change instead would leave an event behind for a loop that may be closed by then.
+        """
+        state = self._channel.get_state(try_to_connect=True)
+        ready = state is grpc.ChannelConnectivity.READY
+        if ready != self._ready:
+            self._ready, self._since = ready, datetime.now(UTC)
+            log.info("%s %s", "connected to" if ready else "lost the connection to", self.target)
+        if self._answered:
             self._reason = f"the connection to {self.target} is lost; it is being made again"
         elif state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
             self._reason = f"server {self.target} cannot be reached; trying on"
+        self._ticker = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._note)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._channel.get_state() is grpc.ChannelConnectivity.READY
+
+    async def greet(self) -> None:
+        """Wait for the connection, and for the server's first answer.
+
+        Raises:
+            ProcessionError: as `ask`.
+        """
+        await self.ask("Topology", pb.TopologyRequest(), GREET_SECONDS, wait=True)
+        self._answered = True
+        self._ticker.cancel()
+        self._note()
 
     def readiness(self) -> Readiness:
-        reason = None if self.connected else self._reason
-        return Readiness(ready=self.connected, since=self._since, reason=reason)
+        ready = self._ready and self._answered
+        return Readiness(ready=ready, since=self._since, reason=None if ready else self._reason)
 
     def check(self) -> None:
         """Calls before the first connection are refused at once.
@@ -99,7 +113,7 @@ class Channel:
         """
         if self._closed:
             raise NotReady("the app was left; do this inside `async with app:`")
-        if not self.ever_connected.is_set():
+        if not self._answered:
             raise NotReady(self._reason)
 
     async def ask(self, name: str, request: Any, timeout: float, *, wait: bool = False) -> Any:
@@ -164,8 +178,7 @@ class Channel:
 
     async def close(self) -> None:
         self._closed = True
-        self._watching.cancel()
-        await asyncio.gather(self._watching, return_exceptions=True)
+        self._ticker.cancel()
         await self._channel.close()
 
 

@@ -49,7 +49,7 @@ def error_of(error: grpc.aio.AioRpcError, call: str) -> ProcessionError:
     if kind is ProcessionError:
         details = f"the server failed: {code.name} {details}"
     elif kind is NotReady:
-        details = f"the server cannot be reached: {details}"
+        details = f"the server is not available: {details}"
     elif kind is Unsupported:
         details = f"the server does not know {call}: {details}"
     return kind(details or f"{call} was refused: {code.name}")
