@@ -48,9 +48,8 @@ class Engine(Remote):
         self.told: list[IncidentNotice] = []
         self.refused: list[ProcessionError] = []
         super().__init__("grpc://127.0.0.1:1", on_incident=self.told.append)
-        self._outcomes = list(outcomes)
+        self._outcomes = [None, *outcomes]  # the first is for the greeting
         self._leases.grant(JOB)
-        self._channel.ever_connected.set()
         self._channel.ask = self._answer  # type: ignore[method-assign]
 
     async def _answer(self, *_: Any, **__: Any) -> Any:
@@ -60,6 +59,7 @@ class Engine(Remote):
 
     async def answer(self, command: c.Command) -> None:
         """Give this answer to the job, and wait until it is settled."""
+        await self._channel.greet()
         self.tell(command, lambda _, __, error: self.refused.append(error), about=JOB)
         await asyncio.gather(*self._asked)
         await self.close()
