@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from procession.broker import Readiness
-    from procession.client.app import DefinitionInfo, Deployment, Procession
+    from procession.client.app import Procession
+    from procession.client.credentials import (
+        BasicCredentials,
+        BearerCredentials,
+        ClientCredentials,
+        Credentials,
+    )
+    from procession.client.deployment import DefinitionInfo, Deployment
     from procession.client.instance import Instance
     from procession.client.job import Job
     from procession.client.sync import SyncInstance, SyncProcession
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
         ExpressionInvalid,
         Incident,
         InvalidInput,
+        NotAllowed,
         NotFound,
         NotReady,
         PayloadTooLarge,
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
         ResourceExhausted,
         SchemaMismatch,
         StorageError,
+        Unsupported,
         VariablesInvalid,
         WrongState,
     )
@@ -50,7 +59,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "procession.broker": ("Readiness",),
-    "procession.client.app": ("DefinitionInfo", "Deployment", "Procession"),
+    "procession.client.app": ("Procession",),
+    "procession.client.credentials": (
+        "BasicCredentials",
+        "BearerCredentials",
+        "ClientCredentials",
+        "Credentials",
+    ),
+    "procession.client.deployment": ("DefinitionInfo", "Deployment"),
     "procession.client.instance": ("Instance",),
     "procession.client.job": ("Job",),
     "procession.client.sync": ("SyncInstance", "SyncProcession"),
@@ -67,6 +83,7 @@ _HOMES = {
         "ExpressionInvalid",
         "Incident",
         "InvalidInput",
+        "NotAllowed",
         "NotFound",
         "NotReady",
         "PayloadTooLarge",
@@ -74,6 +91,7 @@ _HOMES = {
         "ResourceExhausted",
         "SchemaMismatch",
         "StorageError",
+        "Unsupported",
         "VariablesInvalid",
         "WrongState",
     ),
@@ -95,7 +113,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Aborted",
     "AlreadyExists",
+    "BasicCredentials",
+    "BearerCredentials",
     "BpmnError",
+    "ClientCredentials",
+    "Credentials",
     "DatabaseBusy",
     "DatabaseCorrupt",
     "DatabaseFull",
@@ -114,6 +136,7 @@ __all__ = [
     "InstanceStatus",
     "InvalidInput",
     "Job",
+    "NotAllowed",
     "NotFound",
     "NotReady",
     "PathStep",
@@ -127,6 +150,7 @@ __all__ = [
     "StorageError",
     "SyncInstance",
     "SyncProcession",
+    "Unsupported",
     "VariablesInvalid",
     "WaitingAt",
     "WrongState",

@@ -12,7 +12,9 @@
     ├── Aborted                   the awaited instance was cancelled
     ├── DeadlineExceeded          what was waited for did not come in time
     ├── ResourceExhausted         this node is past its limit: try again later
-    ├── NotReady                  the app is not running, or was used after a fork
+    ├── NotReady                  the app is not running, or was used after a fork; or its server is away
+    ├── NotAllowed                the server wants (other) credentials
+    ├── Unsupported               this engine or server cannot do it; the message names what can
     └── StorageError              the database cannot be used
         ├── DatabaseBusy          another process holds it for too long
         ├── DatabaseFull          no space left on its disk
@@ -98,7 +100,15 @@ class ResourceExhausted(ProcessionError):
 
 
 class NotReady(ProcessionError):
-    """The app does not run (yet, any more, or in this forked process)."""
+    """The app does not run (yet, any more, or in this forked process), or its server cannot be reached."""
+
+
+class NotAllowed(ProcessionError):
+    """The server does not know who asks, or does not allow it: see to the credentials."""
+
+
+class Unsupported(ProcessionError):
+    """This engine or server cannot do it. The message names what was asked for, and what to do instead."""
 
 
 class StorageError(ProcessionError):

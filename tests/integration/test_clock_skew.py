@@ -110,14 +110,14 @@ async def test_an_answer_that_failed_is_sent_again_by_a_host_that_is_ahead(
     with wrong_clock(monkeypatch, 600):
         async with app:
             await app.deploy_files(ALL)
-            transaction = app._storage.transaction
+            transaction = app._embedded.storage.transaction
 
             def fails(*args: Any, **kwargs: Any) -> Any:
                 if broken.is_set():
                     raise StorageError("the database is away")
                 return transaction(*args, **kwargs)
 
-            monkeypatch.setattr(app._storage, "transaction", fails)
+            monkeypatch.setattr(app._embedded.storage, "transaction", fails)
             await app.start("one_job")
             await broken.wait()
             await asyncio.sleep(1.5)

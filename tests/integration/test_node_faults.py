@@ -146,7 +146,7 @@ async def test_work_on_a_root_that_another_node_holds_waits_for_a_later_batch(
 async def _job_key(app: Procession) -> int:
     import sqlalchemy as sa
 
-    with app._storage.reader().connect() as connection:
+    with app._embedded.storage.reader().connect() as connection:
         key: int = connection.execute(sa.text("SELECT key FROM job")).scalar_one()
     return key
 
@@ -191,7 +191,7 @@ async def test_who_needs_more_keys_than_can_be_had_is_told_and_the_node_goes_on(
     async with Procession(url) as app:
         await app.deploy_files(ONE_JOB)
         # Given a node with too few keys for a batch, and a database that once refuses a larger block
-        keys = app._node._keys
+        keys = app._embedded.node._keys
         keys._block = 40
         keys._range = range(keys._range.start, keys._range.start + 30)
         refused: list[int] = []

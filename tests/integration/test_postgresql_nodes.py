@@ -229,7 +229,7 @@ def a_held_key(url: str, correlation_key: str) -> Iterator[None]:
 async def is_known_to_be_held(app: Procession) -> None:
     """A command has been put apart (it may just be tried)."""
     async with asyncio.timeout(PATIENCE.total_seconds()):
-        while not app._node._held:  # noqa: ASYNC110
+        while not app._embedded.node._held:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
 
@@ -260,7 +260,7 @@ async def test_a_key_that_somebody_holds_for_long_stops_only_who_needs_it(url: s
             assert not any(task.done() for task in held)
         # And A is published to when it is free
         await asyncio.wait_for(asyncio.gather(*held), 5)
-        assert not app._node._held
+        assert not app._embedded.node._held
     assert ask(url, "SELECT count(*) FROM message") == [(27,)]
 
 
@@ -276,7 +276,7 @@ async def test_a_durable_command_and_a_timer_wait_for_a_held_key_apart_from_the_
                 await app.publish("paid", correlation_key="A", ttl=PATIENCE, connection=connection)
             move_clock(url)
             async with asyncio.timeout(PATIENCE.total_seconds()):
-                while not (app._node._held.rows and app._node._held.timers):  # noqa: ASYNC110
+                while not (app._embedded.node._held.rows and app._embedded.node._held.timers):  # noqa: ASYNC110
                     await asyncio.sleep(0.001)
             # Then others of their kind are carried out
             with engine.begin() as connection:
@@ -386,7 +386,7 @@ async def test_the_command_line_works_on_it(url: str, up: subprocess.Popen[str])
     async with Procession(url, serve=False) as app:
         await app.deploy_files(ALL)
         await app.start("waits_an_hour")
-        app._storage.move_clock(3_600_000)
+        app._embedded.storage.move_clock(3_600_000)
         await all_completed(app, 1)
     command = [sys.executable, "-m", "procession.cli", "status", "--db", url.replace("@", ":s3cret@")]
     done = await asyncio.to_thread(

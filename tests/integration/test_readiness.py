@@ -98,7 +98,7 @@ async def test_a_database_that_does_not_answer_makes_a_node_not_ready(
 ) -> None:
     monkeypatch.setattr(health, "SILENT_SECONDS", 2.0)
     async with Procession(url) as app:
-        changed = app._storage.changed
+        changed = app._embedded.storage.changed
         hangs = True
 
         def hang() -> bool:
@@ -106,7 +106,7 @@ async def test_a_database_that_does_not_answer_makes_a_node_not_ready(
                 time.sleep(0.02)
             return changed()
 
-        monkeypatch.setattr(app._storage, "changed", hang)
+        monkeypatch.setattr(app._embedded.storage, "changed", hang)
         assert "has not answered for 2 seconds" in await becomes(app, False)
         hangs = False
         await becomes(app, True)

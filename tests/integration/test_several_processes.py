@@ -84,7 +84,7 @@ async def test_a_command_whose_writer_died_is_found_by_a_node_that_is_never_idle
 
 
 async def _make_noise(app: Procession) -> None:
-    peers = Peers(app._storage, listen=False)
+    peers = Peers(app._embedded.storage, listen=False)
     try:
         while True:
             peers.tell(Hint(jobs=("of no interest",)))
@@ -94,7 +94,7 @@ async def _make_noise(app: Procession) -> None:
 
 
 def _leave_command(app: Procession, command: c.Command) -> None:
-    row = (app._node.set_key_aside(), None, "<default>", c.encode(command), 0)
+    row = (app._embedded.node.set_key_aside(), None, "<default>", c.encode(command), 0)
     with closing(sqlite3.connect(app.url.removeprefix("sqlite:///"), timeout=30)) as connection:
         connection.execute(
             "INSERT INTO command (key, root_key, tenant, payload, created_at) VALUES (?,?,?,?,?)", row

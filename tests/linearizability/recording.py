@@ -79,7 +79,7 @@ class Run:
             for process in self._clients.values():
                 _end(process)
         async with Procession(self._url) as app:
-            await asyncio.wait_for(app._node.when_idle(app._inbox), ENDS_WITHIN)
+            await asyncio.wait_for(app._embedded.when_idle(), ENDS_WITHIN)
         return self._gather()
 
     # --- clients --------------------------------------------------------------------------------

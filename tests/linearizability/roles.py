@@ -136,12 +136,12 @@ class Client:
             loop.call_soon_threadsafe(leased.put_nowait, job)
 
         stream = JobStream(subject, self.name, timeout, (), deliver)
-        self.app._node.open_stream(stream)
+        self.app._backend.open_stream(stream)
         old: list[int] = []
         while True:
             await self.pause()
             asked = self.journal.call("activate", subject, timeout=timeout)
-            self.app._node.request(stream, 1)
+            self.app._backend.request(stream, 1)
             job = await leased.get()
             old.append(job.lease)
             for _ in range(self.dice.randrange(1, 4)):

@@ -7,6 +7,18 @@ from procession.broker.inbox import Inbox
 from procession.broker.intake import FORKED
 from procession.broker.jobs import ActivatedJob, JobStream
 from procession.broker.node import Node
+from procession.broker.notices import IncidentNotice
 from procession.broker.wakeup import Hint
 
-__all__ = ["FORKED", "ActivatedJob", "Hint", "Inbox", "JobStream", "Node", "Readiness", "forks", "prepare"]
+__all__ = [
+    "FORKED",
+    "ActivatedJob",
+    "Hint",
+    "Inbox",
+    "IncidentNotice",
+    "JobStream",
+    "Node",
+    "Readiness",
+    "forks",
+    "prepare",
+]

@@ -65,6 +65,8 @@ class JobStream:
         self.deliver = deliver
         """Called on the node's thread after the commit; must not block."""
         self.credits = credits
+        self.rest_seconds = 1.0
+        """Where the engine has to be asked for jobs: so soon again."""
         self.once = once
         """The first delivery ends it."""
         self.hasty = hasty

@@ -12,7 +12,7 @@ import select
 import threading
 import time
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 
 from procession.broker.agenda import AGAIN_SECONDS, IDLE_SECONDS, Agenda
@@ -25,6 +25,7 @@ from procession.broker.intake import Intake
 from procession.broker.interpreter import be_responsive
 from procession.broker.jobs import ActivatedJob, JobBoard, JobStream
 from procession.broker.keys import KeysExhausted, KeySource
+from procession.broker.notices import IncidentNotice, notices
 from procession.broker.pace import MOST, Pace
 from procession.broker.replies import Replies, Submission, Watch
 from procession.broker.wakeup import Hint, Peers
@@ -60,6 +61,8 @@ class Node(Intake):
         self._later: list[tuple[float, Submission]] = []
         """What has to wait for other nodes, and until when; the next one first."""
         self._peers = Peers(storage, listen=serve)
+        self.on_incidents: Callable[[list[IncidentNotice]], object] | None = None
+        """Called on the node's thread with the incidents of a batch, once it is committed."""
         self._thread = threading.Thread(target=self._loop, name="procession-node", daemon=True)
 
     def start(self) -> None:
@@ -346,6 +349,8 @@ class Node(Intake):
         self._keys.keep()
         self._board.note(batch.unit)
         self._tell_others(batch)
+        if self.on_incidents is not None and batch.unit.incidents.added:
+            self.on_incidents(notices(batch.unit))
         # Jobs first: a handler that is quick answers before its starter asks for the result.
         self._hand_over(batch.activated)
         self._reply(batch)

@@ -1,10 +1,13 @@
-"""How commands reach the database: to ask, or as a client that executes its own command only."""
+"""How commands reach a database or server: to ask, or as a client that executes its own command only."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
+
+from procession.cli.credentials import from_environment
+from procession.errors import Unsupported
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -19,9 +22,16 @@ def ask(url: str, question: Callable[[sa.Engine], T]) -> T:
 
     Raises:
         StorageError: there is no such database, or it cannot be read.
+        Unsupported: it is a remote server.
     """
+    from procession.client.remote import is_remote, shown
     from procession.storage.searches import open_reader
 
+    if is_remote(url):
+        raise Unsupported(
+            f"{shown(url)} cannot be searched: its protocol has no call for lists, counts and details; "
+            "name the database of a Procession server instead (--db sqlite:///... or postgresql://...)"
+        )
     engine = open_reader(url)
     try:
         return question(engine)
@@ -36,11 +46,15 @@ async def client(url: str, *, create: bool = False, upgrade: bool = True) -> Asy
 
     Raises:
         StorageError: the database cannot be used, or is not there.
+        NotReady: the remote server cannot be reached.
+        NotAllowed: it refuses the credentials.
     """
     from procession import Procession
+    from procession.client.remote import is_remote
     from procession.storage.searches import must_exist
 
-    if not create:
+    credentials = from_environment() if is_remote(url) else None
+    if not create and not is_remote(url):
         must_exist(url)
-    async with Procession(url, serve=False, upgrade=upgrade) as app:
+    async with Procession(url, serve=False, upgrade=upgrade, credentials=credentials) as app:
         yield app

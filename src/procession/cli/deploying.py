@@ -55,8 +55,10 @@ def _read_all(paths: Sequence[Path]) -> dict[str, bytes]:
 
 async def _deploy(db: str, files: dict[str, bytes], upgrade: bool) -> Deployment:
     from procession.broker import prepare
+    from procession.client.remote import is_remote
 
-    prepare(files)  # so that what is refused creates no database
+    if not is_remote(db):
+        prepare(files)  # so that what is refused creates no database
     async with client(db, create=True, upgrade=upgrade) as app:
         return await app.deploy_files(files)
 

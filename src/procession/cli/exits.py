@@ -8,7 +8,9 @@ from enum import IntEnum
 from procession.errors import (
     DeploymentRejected,
     InvalidInput,
+    NotAllowed,
     NotFound,
+    NotReady,
     ProcessionError,
     StorageError,
 )
@@ -24,7 +26,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused or failed; 2 the arguments cannot be right; 3 no such thing; "
-    "4 the database cannot be used."
+    "4 the database or server cannot be used."
 )
 """The epilog of every command's help."""
 
@@ -34,6 +36,8 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (InvalidInput, ExitCode.USAGE),
     (NotFound, ExitCode.NOT_FOUND),
     (StorageError, ExitCode.DATABASE),
+    (NotReady, ExitCode.DATABASE),
+    (NotAllowed, ExitCode.DATABASE),
     (Exception, ExitCode.FAILED),
 )
 

@@ -24,7 +24,8 @@ Database = Annotated[
         envvar="PROCESSION_DB",
         metavar="URL",
         show_default=True,
-        help="Database, such as sqlite:///orders.db or postgresql://user:password@host/orders.",
+        help="Database, such as sqlite:///orders.db or postgresql://user:password@host/orders; "
+        "or a server, such as grpc://host:26500 or grpcs://host:26500.",
     ),
 ]
 Format = Annotated[OutputFormat, typer.Option("--format", help="Print a table, or JSON for programs.")]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
+from procession.cli.credentials import from_environment
 from procession.cli.options import Format, OutputFormat
 from procession.cli.output import print_json, print_text
 from procession.errors import InvalidInput, ProcessionError
@@ -29,7 +30,10 @@ def worker(
     db: Annotated[
         str | None,
         typer.Option(
-            "--db", envvar="PROCESSION_DB", metavar="URL", help="Database to use in place of the app's own."
+            "--db",
+            envvar="PROCESSION_DB",
+            metavar="URL",
+            help="Database or server to use in place of the app's own.",
         ),
     ] = None,
     upgrade: Annotated[
@@ -52,10 +56,15 @@ def worker(
     Examples:
       procession worker orders:app
       procession worker shop.workers:app --db sqlite:///orders.db
+      procession worker shop.workers:app --db grpc://zeebe:26500
     """
+    from procession.client.remote import is_remote
+
     app = _load(target)
     if db is not None:
         app.url = db
+    if is_remote(app.url) and app.credentials is None:
+        app.credentials = from_environment()
     if upgrade is not None:
         app.upgrade = upgrade
     asyncio.run(serve(app, announce, format))
@@ -122,11 +131,14 @@ async def _watch(app: Runnable, stop: asyncio.Event, format: OutputFormat) -> No
 def announce(app: Procession, format: OutputFormat) -> None:
     """Say what runs and how to connect to it."""
     from procession import __version__
+    from procession.client.remote import is_remote, shown
     from procession.storage.searches import full_name
 
-    url = full_name(app.url)  # in full, for those who connect from elsewhere
+    remote = is_remote(app.url)
+    url = shown(app.url) if remote else full_name(app.url)  # in full, for those who connect from elsewhere
     if format is OutputFormat.JSON:
-        print_json({"version": __version__, "database": url, "tasks": list(app.tasks), "pid": os.getpid()})
+        where = "server" if remote else "database"
+        print_json({"version": __version__, where: url, "tasks": list(app.tasks), "pid": os.getpid()})
     else:
         work = (
             f"Handles:  {', '.join(app.tasks)}"
@@ -135,9 +147,10 @@ def announce(app: Procession, format: OutputFormat) -> None:
         )
         print_text(
             f"Procession {__version__} runs, process {os.getpid()}. Stop it with Ctrl-C.",
-            f"Database: {url}",
+            f"Server:   {url}" if remote else f"Database: {url}",
             work,
-            f'Connect:  Procession("{url}") in Python, or `procession status --db {url}`',
+            f'Connect:  Procession("{url}") in Python'
+            + ("" if remote else f", or `procession status --db {url}`"),
         )
 
 

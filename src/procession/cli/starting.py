@@ -14,7 +14,7 @@ from procession.cli.database import client
 from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Upgrade, Variables
 from procession.cli.output import print_json, print_text
 from procession.cli.parsing import read_duration, read_variables
-from procession.errors import Aborted, DeadlineExceeded, ProcessionError
+from procession.errors import Aborted, DeadlineExceeded, NotReady, ProcessionError, Unsupported
 
 if TYPE_CHECKING:
     from procession import Instance
@@ -144,6 +144,8 @@ async def _wait(instance: Instance, begun: Begun, wait: timedelta) -> tuple[Begu
         variables = await instance.result(timeout=wait)
     except DeadlineExceeded as late:
         return replace(begun, state=InstanceStatus.ACTIVE), late
+    except (Unsupported, NotReady) as unknown:
+        return begun, unknown
     except Aborted as aborted:
         return replace(begun, state=InstanceStatus.TERMINATED), aborted
     return replace(begun, state=InstanceStatus.COMPLETED, variables=variables), None

@@ -4,70 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import msgspec
-
-from procession.broker import FORKED, ActivatedJob, Hint, Inbox, Node, Readiness, forks, prepare
-from procession.client.instance import Instance
+from procession.broker import FORKED, IncidentNotice, Readiness, forks, prepare
+from procession.client.backend import Backend
+from procession.client.commands import Commands
+from procession.client.embedded import Embedded
 from procession.client.job import Signature
-from procession.client.joining import preset_key, write_command
+from procession.client.queries import Queries
+from procession.client.remote import is_remote, open_remote
 from procession.client.tasks import (
     DEFAULT_BACKOFF,
+    DEFAULT_BACKOFF_FACTOR,
     DEFAULT_CONCURRENCY,
     DEFAULT_MAX_RUNTIME,
+    DEFAULT_POLL_INTERVAL,
     DEFAULT_TIMEOUT,
     Task,
 )
-from procession.client.values import encode_variables, milliseconds
 from procession.client.worker import Worker, worker_name
-from procession.engine import commands as c
-from procession.errors import InvalidInput, NotFound, NotReady, WrongState
-from procession.model import Fault
+from procession.errors import InvalidInput, NotReady, Unsupported, WrongState
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
+    from procession.client.credentials import Credentials
     from procession.client.sync import SyncProcession
-    from procession.storage.port import Storage
-    from procession.storage.searches import (
-        DefinitionStatus,
-        IncidentInfo,
-        InstanceDetail,
-        InstanceInfo,
-        InstanceStatus,
-        Status,
-    )
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 log = logging.getLogger("procession")
 
-
-class DefinitionInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of a process, as a deployment answers it."""
-
-    key: int
-    process_id: str
-    version: int
-    name: str | None
-    resource_name: str
+DEFAULT_CONNECT_TIMEOUT = timedelta(seconds=10)
+ARRIVE_AGAIN_SECONDS = 5.0
 
 
-class Deployment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment made, or found unchanged, and what its files should better be without."""
-
-    definitions: list[DefinitionInfo]
-    warnings: tuple[Fault, ...]
-
-
-class Procession:
-    """A durable process application on a database.
+class Procession(Commands, Queries):
+    """A durable process application on a database, or on a server that speaks Zeebe's gRPC.
 
     >>> app = Procession("sqlite:///orders.db")
     >>> app.deploy("order.bpmn")                               # doctest: +SKIP
@@ -79,6 +54,11 @@ class Procession:
     (what the CLI does). `grace` is how long leaving waits for running handlers. With `upgrade=False` the
     tables are made and upgraded by somebody else (`procession db upgrade`). One app belongs to one
     process and one event loop.
+
+    With `grpc://host:26500` or, with TLS, `grpcs://host:26500` the engine is a remote one: Procession's
+    own server, Zeebe or Camunda 8. `credentials` say who this app is there. `connect_timeout` is how long
+    entering waits for the server; None means not at all: the app connects in the background, deploys its
+    files then, and calls made before raise `NotReady`. What a remote engine cannot do raises `Unsupported`.
     """
 
     def __init__(
@@ -88,15 +68,24 @@ class Procession:
         serve: bool = True,
         grace: timedelta = timedelta(seconds=10),
         upgrade: bool = True,
+        credentials: Credentials | None = None,
+        connect_timeout: timedelta | None = DEFAULT_CONNECT_TIMEOUT,
     ) -> None:
         self.url = url
+        self.credentials = credentials
+        self.connect_timeout = connect_timeout
         self.serve = serve
         self.upgrade = upgrade
         self.grace = grace
         self._tasks: dict[str, Task] = {}
         self._files: dict[str, bytes] = {}
         self._workers: list[Worker] = []
-        self._running: tuple[Node, Inbox] | None = None
+        self._on_incident: Callable[[IncidentNotice], object] | None = None
+        self._arriving: asyncio.Task[None] | None = None
+        """Connects, deploys and opens the workers, where entering did not wait for that."""
+        self._fault: str | None = None
+        """Why that has not come to its end."""
+        self._running: Backend | None = None
         self._idle_since = datetime.now(UTC)
         """When it was last not running."""
         self._born = forks.count
@@ -115,7 +104,8 @@ class Procession:
         if self._running is not None:
             raise WrongState("the app is running: use `await app.deploy_files({name: content})`")
         files = {Path(path).name: _read(Path(path)) for path in paths}
-        prepare(files)
+        if not is_remote(self.url):  # a remote engine has its own opinion
+            prepare(files)
         self._files.update(files)
 
     def task(
@@ -127,6 +117,10 @@ class Procession:
         timeout: timedelta = DEFAULT_TIMEOUT,
         max_runtime: timedelta = DEFAULT_MAX_RUNTIME,
         concurrency: int = DEFAULT_CONCURRENCY,
+        max_active: int | None = None,
+        poll_interval: timedelta = DEFAULT_POLL_INTERVAL,
+        backoff_factor: float = DEFAULT_BACKOFF_FACTOR,
+        fatal: tuple[type[BaseException], ...] = (),
     ) -> Callable[[F], F]:
         """Register a handler, async or plain, for jobs of a type.
 
@@ -137,10 +131,17 @@ class Procession:
 
         Args:
             retries: tries in all; None leaves it to the model.
-            backoff: wait after the first failure; it doubles with each, up to an hour.
+            backoff: wait after the first failure; it grows with each, up to an hour.
             timeout: the lease; renewed while the handler runs.
             max_runtime: an async handler is cancelled after it, a plain one disowned; that try failed.
             concurrency: handlers of this type that run at once in this process.
+            max_active: jobs leased at once, those that wait for a free handler included; None: no
+                more than `concurrency`. Waiting here saves a trip to the server, and keeps the job
+                from processes that are free.
+            poll_interval: how soon a remote engine is asked for jobs it did not push; while there are
+                none, ever more rarely, up to ten times that. A database is not asked: its nodes wake.
+            backoff_factor: what the backoff is multiplied with after each failure; 1 keeps it.
+            fatal: exceptions that are incidents at once, as retrying would not help.
         """
 
         def register(handler: F) -> F:
@@ -154,6 +155,10 @@ class Procession:
                 timeout=timeout,
                 max_runtime=max_runtime,
                 concurrency=concurrency,
+                max_active=max_active,
+                poll_interval=poll_interval,
+                backoff_factor=backoff_factor,
+                fatal=fatal,
             )
             return handler
 
@@ -164,6 +169,21 @@ class Procession:
         """The job types with a handler, sorted."""
         return tuple(sorted(self._tasks))
 
+    def on_incident(self, listener: Callable[[IncidentNotice], object]) -> None:
+        """Have each incident told to `listener`, on the event loop, once it is committed.
+
+        On a database, told are the incidents that this process commits, whatever their cause; each is
+        committed by one process, so it is told once. With a remote engine, told are those that this
+        app's workers make by failing a job for good, once the server has accepted that; their keys are
+        not known. One whose process dies in this moment is not told.
+
+        Raises:
+            WrongState: the app runs, or has a listener.
+        """
+        if self._running is not None or self._on_incident is not None:
+            raise WrongState("one listener for incidents is set before the app runs")
+        self._on_incident = listener
+
     # --- running --------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -173,24 +193,53 @@ class Procession:
             SchemaMismatch: a newer Procession made the tables, or they need an upgrade this app may not do.
             StorageError: the database cannot be used.
             DeploymentRejected: as `deploy`.
+            NotReady: the remote server could not be reached within `connect_timeout`.
+            NotAllowed: the remote server refuses the credentials.
         """
         if self._running is not None:
             raise WrongState("the app is running already")
-        storage = await asyncio.to_thread(_open, self.url, self.upgrade)
-        node = Node(storage, serve=self.serve)
-        node.start()
+        self._running = await self._open()
         self._born = forks.count
-        self._running = (node, Inbox(asyncio.get_running_loop()))
         try:
-            if self._files:
-                for warning in (await self.deploy_files(self._files)).warnings:
-                    log.warning("deployed with a warning: %s", warning)
-            if self.serve:
-                self._open_workers()
+            if is_remote(self.url) and self.connect_timeout is None:
+                self._fault = "not connected yet"
+                self._arriving = asyncio.create_task(self._arrive(self._running))
+            else:
+                await self._begin()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
         return self
+
+    async def _open(self) -> Backend:
+        if is_remote(self.url):
+            return await open_remote(self.url, self.credentials, self.connect_timeout, self._on_incident)
+        if self.credentials is not None:
+            raise InvalidInput("credentials are for grpc:// and grpcs://; a database has them in its URL")
+        return await Embedded.open(
+            self.url, serve=self.serve, upgrade=self.upgrade, on_incident=self._on_incident
+        )
+
+    async def _begin(self) -> None:
+        if self._files:
+            for warning in (await self.deploy_files(self._files)).warnings:
+                log.warning("deployed with a warning: %s", warning)
+        if self.serve:
+            self._open_workers()
+
+    async def _arrive(self, backend: Backend) -> None:
+        """Begin when the server is there; what a server refuses may be mended there."""
+        while True:
+            try:
+                await backend.connected()
+                await self._begin()
+                self._fault = None
+                return
+            except Exception as error:
+                if str(error) != self._fault:
+                    log.error("not ready: %s", error)
+                self._fault = str(error)
+            await asyncio.sleep(ARRIVE_AGAIN_SECONDS)
 
     def _open_workers(self) -> None:
         name = worker_name()
@@ -204,7 +253,11 @@ class Procession:
         """Stop leasing, wait `grace` for handlers, give the other leases back, close."""
         if self._running is None:
             return
-        node, _ = self._running
+        backend = self._running
+        if self._arriving is not None:
+            self._arriving.cancel()
+            await asyncio.gather(self._arriving, return_exceptions=True)
+            self._arriving = self._fault = None
         workers, self._workers = self._workers, []
         try:
             grace = self.grace.total_seconds()
@@ -212,31 +265,28 @@ class Procession:
         finally:
             self._running = None
             self._idle_since = datetime.now(UTC)
-            await asyncio.to_thread(node.stop)
+            await backend.close()
 
     def readiness(self) -> Readiness:
         """Whether this app can work, since when, and if not, why: for health checks. Any thread may ask.
 
         It is ready while it runs, its last contact with the database worked, and it knows the tables
         there. A lost server shows within seconds, even while there is nothing to do; it becomes ready
-        again by itself when the database can be written again.
+        again by itself when the database can be written again. On a remote server it is ready while there
+        is a connection.
         """
         running = self._running
         if running is None:
             return Readiness(ready=False, since=self._idle_since, reason="the app is not running")
         if self._born != forks.count:
             return Readiness(ready=False, since=self._idle_since, reason=FORKED)
-        return running[0].health.readiness()
+        found = running.readiness()
+        if found.ready and self._fault is not None:
+            return Readiness(ready=False, since=found.since, reason=self._fault)
+        return found
 
     @property
-    def _node(self) -> Node:
-        return self._runtime()[0]
-
-    @property
-    def _inbox(self) -> Inbox:
-        return self._runtime()[1]
-
-    def _runtime(self) -> tuple[Node, Inbox]:
+    def _backend(self) -> Backend:
         if self._running is None:
             raise NotReady("the app is not running; do this inside `async with app:`")
         if self._born != forks.count:
@@ -244,302 +294,18 @@ class Procession:
         return self._running
 
     @property
-    def _storage(self) -> Storage:
-        return self._node.storage
-
-    def _look(self) -> None:
-        if self._running is not None:
-            self._node.nudge(Hint(all=True))
-
-    def _send(self, command: c.Command, size: int = 0) -> asyncio.Future[Any]:
-        node, inbox = self._runtime()
-        return node.submit(command, inbox, size)
-
-    # --- commands -------------------------------------------------------------------------------
-
-    async def deploy_files(self, files: Mapping[str, bytes]) -> Deployment:
-        """Deploy BPMN files (name -> content), all or none.
-
-        Raises:
-            DeploymentRejected: with every fault, each naming its element and line.
-        """
-        command, warnings = await asyncio.to_thread(prepare, files)
-        deployed = await self._send(command)
-        definitions = [
-            DefinitionInfo(
-                key=definition.key,
-                process_id=definition.process_id,
-                version=definition.version,
-                name=definition.name,
-                resource_name=definition.resource_name,
-            )
-            for definition in deployed
-        ]
-        return Deployment(definitions=definitions, warnings=warnings)
-
-    async def delete_definition(self, key: int) -> None:
-        """Delete one version of a process by its key, when no instance of it runs.
-
-        Nothing starts with it any more: the latest version is then the one before, whose message start
-        events wait again. Its number is not used again, and the history of its instances stays.
-
-        Raises:
-            NotFound: there is no such version (any more).
-            WrongState: instances of it are running.
-        """
-        await self._send(c.DeleteResource(key))
-
-    async def start(
-        self,
-        process_id: str,
-        variables: Any = None,
-        *,
-        version: int | None = None,
-        business_key: str | None = None,
-        idempotency_key: str | None = None,
-        start_at: Sequence[str] = (),
-        connection: sa.Connection | AsyncConnection | None = None,
-    ) -> Instance:
-        """Start a process instance; it is durable when this returns.
-
-        Args:
-            variables: of the root scope: a mapping, dataclass or msgspec Struct.
-            version: None means the latest.
-            business_key: a name of yours for it; need not be unique.
-            idempotency_key: a repeated start of the process with the same key answers the instance
-                that the first one made.
-            start_at: ids of elements where it begins, instead of the start event; one named twice gets
-                two tokens. The sub-processes around them are entered, with their input mappings.
-            connection: write the start on this SQLAlchemy connection (to the same database); it
-                happens when that commits, or not at all.
-
-        Raises:
-            NotFound: no such process or version.
-            WrongState: the process starts only with messages.
-            InvalidInput: it cannot begin at one of `start_at` (start and boundary events, events behind
-                an event-based gateway, anything inside a multi-instance activity), or a sub-process
-                around one cannot be entered.
-            VariablesInvalid, PayloadTooLarge: the variables are refused.
-        """
-        texts, size = encode_variables(variables)
-        command = c.StartInstance(
-            process_id,
-            -1 if version is None else version,
-            None,
-            texts,
-            business_key,
-            idempotency_key,
-            await preset_key(self, connection),
-            start_at=tuple(start_at),
-        )
-        if connection is not None and command.key is not None:
-            row = await write_command(self, connection, command)
-            return Instance(
-                self, key=command.key, process_id=process_id, version=version, created=True, command_key=row
-            )
-        started: c.Started = await self._send(command, size)
-        return Instance(
-            self,
-            key=started.key,
-            process_id=started.process_id,
-            version=started.version,
-            created=started.created,
-        )
-
-    async def publish(
-        self,
-        name: str,
-        *,
-        correlation_key: str = "",
-        variables: Any = None,
-        ttl: timedelta = timedelta(0),
-        message_id: str | None = None,
-        connection: sa.Connection | AsyncConnection | None = None,
-    ) -> int:
-        """Publish a message; answers its key. It is durable when this returns.
-
-        It goes to at most one instance of each process that waits for it, or starts processes that
-        begin with it. With a `ttl` it waits for those that come later.
-
-        Raises:
-            AlreadyExists: a message with this name, correlation key and `message_id` is alive.
-        """
-        texts, size = encode_variables(variables)
-        key = await preset_key(self, connection)
-        command = c.PublishMessage(name, correlation_key, milliseconds(ttl), message_id, texts, key)
-        if connection is not None and key is not None:
-            await write_command(self, connection, command)
-            return key
-        published: int = await self._send(command, size)
-        return published
-
-    async def broadcast(self, name: str, variables: Any = None) -> int:
-        """Broadcast a signal; answers its key. It is durable when this returns.
-
-        It goes to every instance that waits for it now, and starts every process that begins with it. It
-        is not kept: who waits for it later hears the next one.
-        """
-        texts, size = encode_variables(variables)
-        broadcast: int = await self._send(c.BroadcastSignal(name, texts), size)
-        return broadcast
-
-    async def cancel(self, key: int) -> None:
-        """Cancel a running process instance, with everything active in it.
-
-        Raises:
-            NotFound: it is not running.
-            WrongState: another instance called it; the error names the root.
-        """
-        await self._send(c.CancelInstance(key))
-
-    async def set_variables(self, key: int, variables: Any, *, local: bool = False) -> None:
-        """Set variables of a process instance or element instance; `local` keeps them in its scope.
-
-        Raises:
-            NotFound: it is not running.
-        """
-        texts, size = encode_variables(variables)
-        await self._send(c.SetVariables(key, texts, local), size)
-
-    async def resolve_incident(self, key: int, retries: int | None = None) -> None:
-        """Run the step that failed again; a job without retries gets `retries` first.
-
-        Raises:
-            NotFound: no such open incident, or its job still has no retries.
-        """
-        await self._send(c.ResolveIncident(key, retries))
-
-    async def complete_job(self, key: int, variables: Any = None) -> None:
-        """Complete a job by its key, whoever holds it.
-
-        Raises:
-            NotFound: there is no such open job.
-            WrongState: it has an incident.
-        """
-        texts, size = encode_variables(variables)
-        await self._send(c.CompleteJob(key, texts), size)
-
-    async def fail_job(
-        self, key: int, *, retries: int, message: str = "", backoff: timedelta = timedelta(0)
-    ) -> None:
-        """Fail a job by its key, leaving it `retries` tries.
-
-        Raises:
-            NotFound, WrongState: as `complete_job`.
-        """
-        await self._send(c.FailJob(key, retries, milliseconds(backoff), message))
-
-    async def throw_error(self, key: int, code: str, message: str = "", variables: Any = None) -> None:
-        """Throw a business error from a job by its key.
-
-        Raises:
-            NotFound, WrongState: as `complete_job`.
-        """
-        texts, size = encode_variables(variables)
-        await self._send(c.ThrowError(key, code, message, texts), size)
-
-    async def _complete(
-        self, activated: ActivatedJob, variables: Any, connection: sa.Connection | AsyncConnection | None
-    ) -> None:
-        texts, size = encode_variables(variables)
-        command = c.CompleteJob(activated.key, texts, activated.lease)
-        if connection is not None:
-            await write_command(self, connection, command)
-        else:
-            await self._send(command, size)
-
-    # --- queries --------------------------------------------------------------------------------
-
-    async def instances(
-        self,
-        *,
-        process_id: str | None = None,
-        state: InstanceStatus | str | None = None,
-        business_key: str | None = None,
-        limit: int = 100,
-    ) -> list[InstanceInfo]:
-        """Process instances, newest first."""
-        from procession.storage import searches
-
-        return await asyncio.to_thread(
-            searches.instances,
-            self._storage.reader(),
-            process_id=process_id,
-            state=searches.InstanceStatus(state) if state is not None else None,
-            business_key=business_key,
-            limit=limit,
-        )
-
-    async def count_instances(self, process_id: str | None = None) -> dict[InstanceStatus, int]:
-        """How many instances are in each state."""
-        from procession.storage import searches
-
-        return await asyncio.to_thread(searches.count_instances, self._storage.reader(), process_id)
-
-    async def incidents(
-        self,
-        *,
-        instance_key: int | None = None,
-        process_id: str | None = None,
-        include_resolved: bool = False,
-        limit: int = 100,
-    ) -> list[IncidentInfo]:
-        """Incidents, newest first; open ones unless told otherwise."""
-        from procession.storage import searches
-
-        return await asyncio.to_thread(
-            searches.incidents,
-            self._storage.reader(),
-            instance_key=instance_key,
-            process_id=process_id,
-            include_resolved=include_resolved,
-            limit=limit,
-        )
-
-    async def instance(self, key: int) -> InstanceDetail:
-        """One instance: the path it took, where it waits and why, its variables and incidents.
-
-        Raises:
-            NotFound: there is none.
-        """
-        from procession.storage import searches
-
-        detail = await asyncio.to_thread(searches.instance, self._storage.reader(), key)
-        if detail is None:
-            raise NotFound(f"there is no process instance with key {key}", key=key)
-        return detail
-
-    async def definitions(
-        self, process_id: str | None = None, *, include_deleted: bool = False, limit: int = 100
-    ) -> list[DefinitionStatus]:
-        """Versions of all processes (or of one), by process id and newest first."""
-        from procession.storage import searches
-
-        return await asyncio.to_thread(
-            searches.definitions,
-            self._storage.reader(),
-            process_id=process_id,
-            include_deleted=include_deleted,
-            limit=limit,
-        )
-
-    async def status(self) -> Status:
-        """Counts of everything that runs or waits."""
-        from procession.storage import searches
-
-        return await asyncio.to_thread(searches.status, self._storage.reader())
+    def _embedded(self) -> Embedded:
+        """The node in this process, for test harnesses."""
+        backend = self._backend
+        if not isinstance(backend, Embedded):
+            raise Unsupported(f"the engine of {self.url} is not in this process")
+        return backend
 
     def sync(self) -> SyncProcession:
         """The same app without `await`: use it as a context manager in plain code."""
         from procession.client.sync import SyncProcession
 
         return SyncProcession(self)
-
-
-def _open(url: str, upgrade: bool) -> Storage:
-    from procession.storage import open_storage
-
-    return open_storage(url, upgrade=upgrade)
 
 
 def _read(path: Path) -> bytes:

@@ -6,12 +6,11 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from procession.client.joining import is_waiting
 from procession.client.values import decode_variables
 from procession.errors import DeadlineExceeded, NotFound
 
 if TYPE_CHECKING:
-    from procession.client.app import Procession
+    from procession.client.commands import Commands
 
 START_SECONDS = 0.02
 """Between two looks at an instance whose start is committed and not yet carried out."""
@@ -24,7 +23,7 @@ class Instance:
 
     def __init__(
         self,
-        app: Procession,
+        app: Commands,
         *,
         key: int,
         process_id: str,
@@ -53,12 +52,14 @@ class Instance:
             Aborted: it was cancelled.
             NotFound: there is no such instance (any more).
             NotReady: the app was left meanwhile.
+            Unsupported: a remote server cannot wait for an instance that runs already; use `app.run`.
         """
-        node, inbox = self._app._runtime()
+        backend = self._app._backend
+        inbox = backend.inbox
         deadline = None if timeout is None else inbox.loop.time() + timeout.total_seconds()
         while True:
-            starting = self._command_key is not None and await is_waiting(self._app, self._command_key)
-            watched, expiry = node.watch(self.key, inbox), None
+            starting = self._command_key is not None and await backend.is_waiting(self._command_key)
+            watched, expiry = backend.watch(self.key), None
             if deadline is not None:
                 # A timer on the future itself: a block with a time limit costs a dozen times as much.
                 expiry = inbox.loop.call_at(deadline, _expire, watched, context=inbox.context)

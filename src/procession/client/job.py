@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from procession.client.app import Procession
+    from procession.client.commands import Commands
 
 Handler = Callable[..., Any]
 
@@ -31,7 +31,7 @@ class Job:
     handler's effects should be idempotent; `idempotency_key` stays the same on every try.
     """
 
-    def __init__(self, activated: ActivatedJob, retries: int, app: Procession) -> None:
+    def __init__(self, activated: ActivatedJob, retries: int, app: Commands) -> None:
         self._activated = activated
         self._app = app
         self.retries = retries

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from procession.broker import Hint, Node
 from procession.engine import commands as c
 from procession.engine.records import DEFAULT_TENANT
 from procession.errors import InvalidInput, ResourceExhausted, SchemaMismatch
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from procession.client.app import Procession
+    from procession.client.embedded import Embedded
+    from procession.storage.port import Storage
 
 KEY_SECONDS = 0.005
 KEY_TRIES = 400
@@ -22,7 +24,7 @@ LOOK_AFTER_SECONDS = (0.002, 0.02, 0.2)
 
 
 async def write_command(
-    app: Procession, connection: sa.Connection | AsyncConnection, command: c.Command
+    backend: Embedded, connection: sa.Connection | AsyncConnection, command: c.Command
 ) -> int:
     """Add a command row inside the caller's transaction; a node carries it out after the commit.
 
@@ -41,11 +43,11 @@ async def write_command(
 
     c.check(command)
     values: dict[str, Any] = {
-        "key": await _key_aside(app),
+        "key": await key_aside(backend.node),
         "root_key": None,
         "tenant": DEFAULT_TENANT,
         "payload": c.encode(command),
-        "created_at": app._node.now(),
+        "created_at": backend.now(),
     }
     columns = tables["command"].c
     row = sa.select(*(sa.literal(value, columns[name].type) for name, value in values.items()))
@@ -58,57 +60,49 @@ async def write_command(
             written = await connection.execute(insert)
     except DBAPIError as error:
         raise InvalidInput(
-            f"the connection given is not usable for Procession (is it to {app.url}?): {error.orig}"
+            f"the connection given is not usable for Procession (is it to {backend.url}?): {error.orig}"
         ) from error
     if written.rowcount != 1:
         raise SchemaMismatch(
-            f"the tables of {app.url} were upgraded to what this version cannot work with; "
+            "the tables of this database were upgraded to what this version cannot work with; "
             "install the newer version"
         )
     sync = connection if isinstance(connection, sa.Connection) else connection.sync_connection
     if sync is not None:
-        event.listen(sync, "commit", lambda _: _look_soon(app), once=True)
+        event.listen(sync, "commit", lambda _: _look_soon(backend), once=True)
     key: int = values["key"]
     return key
 
 
-async def is_waiting(app: Procession, command_key: int) -> bool:
+def is_waiting(storage: Storage, command_key: int) -> bool:
     """Whether a command row was committed and is still to be carried out."""
     import sqlalchemy as sa
 
     from procession.storage.schema import tables
 
-    def look() -> bool:
-        command = tables["command"]
-        with app._storage.reader().connect() as connection:
-            query = sa.select(command.c.key).where(command.c.key == command_key)
-            return connection.execute(query).first() is not None
-
-    return await asyncio.to_thread(look)
+    command = tables["command"]
+    with storage.reader().connect() as connection:
+        query = sa.select(command.c.key).where(command.c.key == command_key)
+        return connection.execute(query).first() is not None
 
 
-def _look_soon(app: Procession) -> None:
+def _look_soon(backend: Embedded) -> None:
     def schedule() -> None:
         for seconds in LOOK_AFTER_SECONDS:
-            app._inbox.loop.call_later(seconds, app._look)
+            backend.inbox.loop.call_later(seconds, backend.node.nudge, Hint(all=True))
 
-    app._inbox.call(schedule)
+    backend.inbox.call(schedule)
 
 
-async def preset_key(app: Procession, connection: Any) -> int | None:
-    """A key the caller may know before the commit.
+async def key_aside(node: Node) -> int:
+    """A key from the node; one that has just started, or was emptied, may have to take new ones first.
 
     Raises:
         ResourceExhausted: the node got no keys within two seconds.
     """
-    return await _key_aside(app) if connection is not None else None
-
-
-async def _key_aside(app: Procession) -> int:
-    """A key from the node; one that has just started, or was emptied, may have to take new ones first."""
     for _ in range(KEY_TRIES):
         try:
-            return app._node.set_key_aside()
+            return node.set_key_aside()
         except ResourceExhausted:
             await asyncio.sleep(KEY_SECONDS)
-    return app._node.set_key_aside()
+    return node.set_key_aside()

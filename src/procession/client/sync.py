@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from procession.broker import FORKED, Readiness, forks
-from procession.client.app import Deployment, Procession
+from procession.broker import Readiness
+from procession.client.app import Procession
+from procession.client.commands import DEFAULT_RUN
+from procession.client.deployment import Deployment
 from procession.client.instance import Instance
-from procession.errors import NotReady
+from procession.client.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -57,19 +57,14 @@ class SyncProcession:
 
     def __init__(self, app: Procession) -> None:
         self._app = app
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._born = forks.count
+        self._thread = LoopThread("procession-sync")
 
     def __enter__(self) -> Self:
-        self._born = forks.count
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="procession-sync", daemon=True)
         self._thread.start()
         try:
             self._call(self._app.__aenter__())
         except BaseException:
-            self._stop()
+            self._thread.stop()
             raise
         return self
 
@@ -83,24 +78,10 @@ class SyncProcession:
         try:
             self._call(self._app.__aexit__(kind, error, trace))
         finally:
-            self._stop()
-
-    def _stop(self) -> None:
-        loop, thread = self._loop, self._thread
-        self._loop = self._thread = None
-        if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
+            self._thread.stop()
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        if self._loop is None:
-            coroutine.close()
-            raise NotReady("the app is not running; do this inside `with app.sync() as app:`")
-        if self._born != forks.count:
-            coroutine.close()  # the loop's thread did not come along: nobody would ever answer
-            raise NotReady(FORKED)
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        return self._thread.call(coroutine)
 
     def deploy_files(self, files: Mapping[str, bytes]) -> Deployment:
         """See `Procession.deploy_files`."""
@@ -132,6 +113,17 @@ class SyncProcession:
             connection=connection,
         )
         return SyncInstance(self, self._call(started))
+
+    def run(
+        self,
+        process_id: str,
+        variables: Any = None,
+        *,
+        timeout: timedelta = DEFAULT_RUN,
+        version: int | None = None,
+    ) -> dict[str, Any]:
+        """See `Procession.run`."""
+        return self._call(self._app.run(process_id, variables, timeout=timeout, version=version))
 
     def publish(
         self,
@@ -169,6 +161,10 @@ class SyncProcession:
     def resolve_incident(self, key: int, retries: int | None = None) -> None:
         """See `Procession.resolve_incident`."""
         self._call(self._app.resolve_incident(key, retries))
+
+    def update_retries(self, job_key: int, retries: int) -> None:
+        """See `Procession.update_retries`."""
+        self._call(self._app.update_retries(job_key, retries))
 
     def complete_job(self, key: int, variables: Any = None) -> None:
         """See `Procession.complete_job`."""

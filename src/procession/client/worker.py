@@ -27,7 +27,7 @@ from procession.errors import (
 )
 
 if TYPE_CHECKING:
-    from procession.client.app import Procession
+    from procession.client.commands import Commands
 
 log = logging.getLogger("procession.worker")
 
@@ -42,11 +42,12 @@ _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) el
 class Running:
     """A job that is being handled."""
 
-    __slots__ = ("activated", "began", "disowned", "job", "task")
+    __slots__ = ("activated", "began", "disowned", "job", "started", "task")
 
     def __init__(self, activated: ActivatedJob) -> None:
         self.activated = activated
         self.began = time.monotonic()
+        self.started = False
         self.task: asyncio.Task[None] | None = None
         self.job: Job | None = None
         self.disowned = False
@@ -57,14 +58,20 @@ class Running:
         """Whether it is still to be answered: a handler that has done so itself may take its time."""
         return not self.disowned and not (self.job is not None and self.job.answering)
 
+    def start(self) -> None:
+        """Its handler is called now: the time it may take begins."""
+        self.started = True
+        self.began = time.monotonic()
+
 
 class Worker:
     """Runs one task's handler on the app's event loop, or on threads if it is a plain function."""
 
-    def __init__(self, app: Procession, task: Task, name: str) -> None:
+    def __init__(self, app: Commands, task: Task, name: str) -> None:
         self.task = task
         self._app = app
-        self._node, self._inbox = app._runtime()
+        self._backend = app._backend
+        self._inbox = self._backend.inbox
         self._loop = asyncio.get_running_loop()
         self._running: dict[int, Running] = {}
         self._idle = asyncio.Event()
@@ -76,15 +83,18 @@ class Worker:
             if task.signature.is_async
             else ThreadPoolExecutor(task.concurrency, thread_name_prefix=f"task-{task.type}")
         )
+        self._slots = asyncio.Semaphore(task.concurrency) if task.leased > task.concurrency else None
+        """What async handlers wait for, where more jobs are leased than handled."""
         self._seconds_each = SHORT_SECONDS
         self._stream = JobStream(task.type, name, self._timeout, task.signature.fetch, self._deliver)
+        self._stream.rest_seconds = task.poll_interval.total_seconds()
         self._ticker: asyncio.TimerHandle | None = None
         self._on_refused = self._refused
         """Made once: each job's answer names it."""
 
     def open(self) -> None:
-        self._node.open_stream(self._stream)
-        self._node.request(self._stream, self.task.concurrency)
+        self._backend.open_stream(self._stream)
+        self._backend.request(self._stream, self.task.leased)
         self._tick()
 
     # --- jobs come in ---------------------------------------------------------------------------
@@ -101,7 +111,10 @@ class Worker:
             return
         running = self._running[activated.key] = Running(activated)
         self._idle.clear()
-        running.task = asyncio.Task(self._handle(running), loop=self._loop, **_EAGER)
+        handling = (
+            self._handle(running) if self._slots is None else self._handle_in_slot(running, self._slots)
+        )
+        running.task = asyncio.Task(handling, loop=self._loop, **_EAGER)
 
     def _receive_chunk(self, jobs: list[ActivatedJob]) -> None:
         if self._closing or self._threads is None:
@@ -121,14 +134,25 @@ class Worker:
 
     # --- handlers run ---------------------------------------------------------------------------
 
+    async def _handle_in_slot(self, running: Running, slots: asyncio.Semaphore) -> None:
+        try:
+            async with slots:
+                if not self._closing:
+                    await self._handle(running)
+                    return
+        except asyncio.CancelledError:
+            pass  # it was taken from us while it waited
+        self._done(running, None)
+
     async def _handle(self, running: Running) -> None:
+        running.start()
         job = running.job = self._job(running.activated)
         try:
             result = await self.task.signature.call(job, running.activated.variables)
             answer = self._completion(job, running.activated, result)
         except asyncio.CancelledError:
             answer = None
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a handler that calls sys.exit() ends nobody else's work
             answer = self._failure(running.activated, job, error)
         self._done(running, answer)
 
@@ -149,12 +173,12 @@ class Worker:
         activated = running.activated
         if self._closing or running.disowned:
             return None
-        running.began = time.monotonic()
+        running.start()
         job = self._job(activated)
         try:
             result = self.task.signature.call(job, activated.variables)
             return self._completion(job, activated, result)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return self._failure(activated, job, error)
 
     def _job(self, activated: ActivatedJob) -> Job:
@@ -171,7 +195,7 @@ class Worker:
             raise Incident(f"handler of {self.task.type!r} returned no variables: {error}") from error
         return c.CompleteJob(activated.key, variables, activated.lease)
 
-    def _failure(self, activated: ActivatedJob, job: Job, error: Exception) -> c.Command:
+    def _failure(self, activated: ActivatedJob, job: Job, error: BaseException) -> c.Command:
         """What a raised exception means (see `Procession.task`)."""
         key, lease = activated.key, activated.lease
         if isinstance(error, BpmnError):
@@ -182,8 +206,11 @@ class Worker:
             return c.ThrowError(key, error.code, error.message, variables, lease)
         if isinstance(error, Incident):
             return c.FailJob(key, 0, message=error.message, lease=lease)
-        left = job.retries - 1
         message = f"{type(error).__name__}: {error}"
+        if isinstance(error, self.task.fatal):
+            log.error("job %d of %r failed for good", key, self.task.type, exc_info=error)
+            return c.FailJob(key, 0, message=message, lease=lease)
+        left = job.retries - 1
         log.info(
             "job %d of %r failed (%d tries left): %s",
             key,
@@ -203,7 +230,8 @@ class Worker:
 
     def _done(self, running: Running, answer: c.Command | None) -> None:
         activated = running.activated
-        self._running.pop(activated.key, None)
+        if self._running.get(activated.key) is running:  # else it was given back, and came again
+            del self._running[activated.key]
         if not self._running:
             self._idle.set()
         if running.disowned:
@@ -213,18 +241,16 @@ class Worker:
         elif self._closing and not running.disowned:
             self._release(activated)
         elif not self._closing:
-            self._node.request(self._stream, 1)
+            self._backend.request(self._stream, 1)
 
     def _answer(self, activated: ActivatedJob, answer: c.Command, frees: JobStream | None = None) -> None:
         try:
-            self._node.tell(answer, self._inbox, self._on_refused, about=activated, frees=frees)
+            self._backend.tell(answer, self._on_refused, about=activated, frees=frees)
         except InvalidInput as error:
-            self._answer(
-                activated, c.FailJob(activated.key, 0, message=str(error), lease=activated.lease), frees
-            )
+            self._answer(activated, self._unfit(activated, error), frees)
         except NotReady:
             log.warning(
-                "job %d was handled, but the node has stopped: it will be handed out again", activated.key
+                "job %d was handled, but the app has stopped: it will be handed out again", activated.key
             )
 
     def _refused(self, activated: ActivatedJob, answer: c.Command, error: ProcessionError) -> None:
@@ -232,14 +258,20 @@ class Worker:
             log.info("job %d was taken back before its answer came: %s", activated.key, error)
         elif isinstance(error, WrongState):
             log.warning("the answer to job %d was refused: %s", activated.key, error)
-        elif self._node.now() < activated.deadline:
+        elif isinstance(error, InvalidInput) and not isinstance(answer, c.FailJob):
+            self._answer(activated, self._unfit(activated, error))
+        elif self._backend.now() < activated.deadline:
             self._loop.call_later(ANSWER_AGAIN_SECONDS, self._answer, activated, answer)
         else:
             log.error("job %d could not be answered before its lease ended: %s", activated.key, error)
 
+    def _unfit(self, activated: ActivatedJob, error: InvalidInput) -> c.Command:
+        """No engine takes that answer: an operator has to look at it."""
+        return c.FailJob(activated.key, 0, message=str(error), lease=activated.lease)
+
     def _release(self, activated: ActivatedJob) -> None:
         command = c.ReleaseJob(activated.key, activated.lease)
-        self._node.tell(command, self._inbox)
+        self._backend.tell(command)
 
     # --- leases are kept alive ------------------------------------------------------------------
 
@@ -258,7 +290,7 @@ class Worker:
     def _renew(self, running: Running) -> None:
         activated = running.activated
         command = c.UpdateJob(activated.key, timeout=self._timeout, lease=activated.lease)
-        self._node.tell(command, self._inbox, self._lost, about=running)
+        self._backend.tell(command, self._lost, about=running)
 
     def _lost(self, running: Running, renewal: c.Command, error: ProcessionError) -> None:
         if not running.needs_lease or running.activated.key not in self._running:
@@ -270,6 +302,10 @@ class Worker:
 
     def _overrun(self, running: Running) -> None:
         if running.disowned:
+            return
+        if not running.started:
+            self._release(running.activated)  # it has waited for a slot all the while: others may have one
+            self._disown(running)
             return
         limit = self.task.max_runtime
         job = self._job(running.activated)
@@ -286,7 +322,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether a job is with it, or an answer on its way."""
-        return self._stream.credits < self.task.concurrency
+        return self._stream.credits < self.task.leased
 
     async def idle(self) -> None:
         """Wait until no handler runs."""
@@ -296,7 +332,7 @@ class Worker:
 
     async def close(self, grace: float) -> None:
         """Take no more jobs, wait `grace` seconds for handlers, and give the other leases back."""
-        await self._node.close_stream(self._stream, self._inbox)
+        await self._backend.close_stream(self._stream)
         self._closing = True
         if self._running:
             try:

@@ -61,7 +61,7 @@ class Runtime:
     async def _rest(self) -> None:
         app = self._procession
         while True:
-            await app._node.when_idle(app._inbox)
+            await app._embedded.when_idle()
             busy = [worker for worker in app._workers if worker.busy]
             if not busy:
                 return
@@ -87,7 +87,7 @@ class Runtime:
         """The key of the root instance that was started last."""
         query = sa.select(_instance.key).where(_instance.parent_element_key.is_(None))
         query = query.order_by(_instance.started_at.desc(), _instance.key.desc()).limit(1)
-        with self._procession._storage.reader().connect() as connection:
+        with self._procession._embedded.storage.reader().connect() as connection:
             key: int | None = connection.execute(query).scalar()
         return key
 
@@ -97,12 +97,14 @@ class Runtime:
         Raises:
             NotFound: there is none.
         """
-        detail = searches.instance(self._procession._storage.reader(), instance_key, limit=EVERYTHING)
+        detail = searches.instance(
+            self._procession._embedded.storage.reader(), instance_key, limit=EVERYTHING
+        )
         if detail is None:
             raise NotFound(f"there is no process instance with key {instance_key}", key=instance_key)
         return detail
 
     def open_jobs(self, instance_key: int) -> list[OpenJob]:
         """The jobs of an instance and of those it called that are not answered, oldest first."""
-        with self._procession._storage.reader().connect() as connection:
+        with self._procession._embedded.storage.reader().connect() as connection:
             return open_jobs(connection, instance_key)

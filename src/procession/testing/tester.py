@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from procession.client.app import Deployment, Procession
+from procession.client.app import Procession
+from procession.client.deployment import Deployment
 from procession.client.sync import SyncInstance, SyncProcession
 from procession.errors import WrongState
 from procession.storage.searches import InstanceDetail, InstanceStatus

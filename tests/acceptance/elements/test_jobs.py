@@ -203,7 +203,7 @@ class TestLeases:
         held: list[ActivatedJob] = []
         process.deploy(ONE_TASK)
         process.start("p")
-        node = process.app._app._node
+        node = process.app._app._embedded.node
         stream = JobStream("t", "lonely", 60_000, None, held.extend)
         node.open_stream(stream)
         node.request(stream, 1)

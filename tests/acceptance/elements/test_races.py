@@ -33,7 +33,7 @@ def together(process: ProcessTester, *commands: c.Command) -> list[object]:
 
     async def send() -> list[object]:
         app = facade._app
-        sent = [app._node.submit(command, app._inbox) for command in commands]
+        sent = [app._backend.submit(command) for command in commands]
         return await asyncio.gather(*sent, return_exceptions=True)
 
     replies = facade._call(send())
