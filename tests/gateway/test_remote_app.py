@@ -93,9 +93,9 @@ async def test_what_is_not_there_is_not_found(app: Procession) -> None:
     async with app:
         for work in (
             app.start(unique("nothing")),
-            app.cancel(1),
-            app.complete_job(1),
-            app.resolve_incident(1),
+            app.cancel(UNKNOWN),
+            app.complete_job(UNKNOWN),
+            app.resolve_incident(UNKNOWN),
         ):
             with pytest.raises(NotFound):
                 await work

@@ -14,6 +14,8 @@ HEAVY = (
     "rich",
     "croniter",
     "asyncio",
+    "grpc",
+    "httpx",
     "procession.broker",
 )
 
