@@ -45,6 +45,7 @@ class Intake:
         self._queue: deque[Submission] = deque()
         self._requests: deque[StreamRequest] = deque()
         self._watches: deque[Watch] = deque()
+        self._forgotten: deque[tuple[int, asyncio.Future[Any]]] = deque()
         self._hints: deque[Hint] = deque()
         self._idlers: deque[tuple[asyncio.Future[None], Inbox]] = deque()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -115,6 +116,11 @@ class Intake:
         self._watches.append(Watch(key, future, inbox))
         self._wake_if_asleep()
         return future
+
+    def forget(self, key: int, watched: asyncio.Future[dict[str, str]]) -> None:
+        """Nobody waits for what `watch` answered any more."""
+        if not self._stopping:
+            self._forgotten.append((key, watched))
 
     def open_stream(self, stream: JobStream) -> None:
         self._ask(StreamRequest(stream, opens=True))

@@ -52,6 +52,10 @@ class JobStream:
         timeout: int,
         fetch: tuple[str, ...] | None,
         deliver: Callable[[list[ActivatedJob]], None],
+        *,
+        credits: int = 0,
+        once: bool = False,
+        hasty: bool = False,
     ) -> None:
         self.type = type_
         self.worker = worker
@@ -60,7 +64,11 @@ class JobStream:
         self.fetch = fetch
         self.deliver = deliver
         """Called on the node's thread after the commit; must not block."""
-        self.credits = 0
+        self.credits = credits
+        self.once = once
+        """The first delivery ends it."""
+        self.hasty = hasty
+        """It does not wait: where there are no jobs for it, it is delivered an empty list at once."""
 
 
 class _Demand:
@@ -83,10 +91,14 @@ class JobBoard:
 
     def __init__(self) -> None:
         self._demands: dict[str, _Demand] = {}
+        self.hasty: list[JobStream] = []
+        """Streams that want to know at once whether there is anything for them."""
 
     def open(self, stream: JobStream) -> None:
         demand = self._demands.setdefault(stream.type, _Demand())
         demand.streams.append(stream)
+        if stream.hasty:
+            self.hasty.append(stream)
 
     def close(self, stream: JobStream) -> None:
         demand = self._demands.get(stream.type)

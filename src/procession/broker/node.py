@@ -91,6 +91,8 @@ class Node(Intake):
                     return
                 if self._has_work():
                     self._turn()
+                if self._board.hasty:
+                    self._dismiss()
             except Exception:
                 log.exception("a batch failed; trying again in a second")
                 self._pause()
@@ -113,7 +115,7 @@ class Node(Intake):
     def _wait(self) -> None:
         """Sleep until something is asked, told or due."""
         self._take_requests()
-        if self._has_work() or (self._stopping and not self._later):
+        if self._has_work() or self._board.hasty or (self._stopping and not self._later):
             self._take_hints()
             return
         self._asleep = True
@@ -179,6 +181,14 @@ class Node(Intake):
         for key in list(self._waiting) if hint.all else hint.ended:
             self._watches.extend(self._waiting.pop(key, ()))
 
+    def _forget(self) -> None:
+        """After the watches have been taken: none that is forgotten may come in later."""
+        while self._forgotten:
+            key, future = self._forgotten.popleft()
+            left = [watch for watch in self._waiting.pop(key, ()) if watch.future is not future]
+            if left:
+                self._waiting[key] = left
+
     def _take_requests(self) -> None:
         while self._requests:
             request = self._requests.popleft()
@@ -187,8 +197,7 @@ class Node(Intake):
             if request.opens:
                 self._board.open(stream)
             if request.closed is not None and request.inbox is not None:
-                stream.credits = 0
-                self._board.close(stream)
+                self._end(stream)
                 request.inbox.post([(request.closed, None, None)])
 
     # --- batches ------------------------------------------------------------------------------
@@ -198,6 +207,8 @@ class Node(Intake):
         watches = [self._watches.popleft() for _ in range(min(len(self._watches), MOST))]
         for watch in watches:
             self._waiting.setdefault(watch.key, []).append(watch)
+        if self._forgotten and not self._watches:
+            self._forget()
         if watches:
             self._peers.listen()  # before looking, so that no end falls in between
         # While somebody is known to hold locks for long, nobody waits for any.
@@ -345,7 +356,21 @@ class Node(Intake):
             by_stream.setdefault(stream, []).append(job)
         for stream, jobs in by_stream.items():
             stream.credits -= len(jobs)
+            if stream.once:
+                self._end(stream)
             stream.deliver(jobs)
+
+    def _end(self, stream: JobStream) -> None:
+        stream.credits = 0
+        self._board.close(stream)
+
+    def _dismiss(self) -> None:
+        """Tell the streams that do not wait, and got nothing, that there is nothing."""
+        hasty, self._board.hasty = self._board.hasty, []
+        for stream in hasty:
+            if stream.credits > 0:
+                self._end(stream)
+                stream.deliver([])
 
     def _tell_others(self, batch: Batch) -> None:
         if self._peers.others():

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from procession.cli import databases, deploying, incidents, instances, overview, running, starting
+from procession.cli import databases, deploying, incidents, instances, overview, running, serving, starting
 from procession.cli.exits import EXIT_CODES, complain, exit_code
 
 # Help is plain text: it must survive pipes and narrow terminals with its examples intact.
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in (
-    running.up,
+    serving.up,
     deploying.deploy,
     starting.start,
     starting.publish,

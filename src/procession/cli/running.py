@@ -1,4 +1,4 @@
-"""`procession up` and `procession worker`: what runs until it is told to stop."""
+"""`procession worker`, and what it shares with `procession up`: both run until they are told to stop."""
 
 from __future__ import annotations
 
@@ -9,36 +9,19 @@ import importlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
-from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Upgrade
+from procession.cli.options import Format, OutputFormat
 from procession.cli.output import print_json, print_text
 from procession.errors import InvalidInput, ProcessionError
 
 if TYPE_CHECKING:
-    from procession import Procession
+    from procession import Procession, Readiness
 
 WATCH_SECONDS = 1.0
-
-
-def up(db: Database = DEFAULT_DATABASE, upgrade: Upgrade = True, format: Format = OutputFormat.TABLE) -> None:
-    """Run a node, until SIGINT or SIGTERM.
-
-    It creates the database if need be, fires timers and carries on what others have begun; it has
-    no workers. Any number of nodes, workers and commands
-    may use the same database. A line tells when it cannot work, and when it can again.
-
-    \b
-    Examples:
-      procession up --db sqlite:///orders.db
-      procession up --db postgresql://user:password@host/orders
-      PROCESSION_DB=sqlite:///orders.db procession up
-    """
-    from procession import Procession
-
-    asyncio.run(_serve(Procession(db, upgrade=upgrade), format))
 
 
 def worker(
@@ -75,10 +58,24 @@ def worker(
         app.url = db
     if upgrade is not None:
         app.upgrade = upgrade
-    asyncio.run(_serve(app, format))
+    asyncio.run(serve(app, announce, format))
 
 
-async def _serve(app: Procession, format: OutputFormat) -> None:
+class Runnable(Protocol):
+    """What runs between entering and leaving it, and says whether it can."""
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(self, *error: Any) -> None: ...
+
+    def readiness(self) -> Readiness: ...
+
+
+R = TypeVar("R", bound=Runnable)
+
+
+async def serve(app: R, announce: Callable[[R, OutputFormat], None], format: OutputFormat) -> None:
+    """Run something until SIGINT or SIGTERM; say what runs, and what becomes of it."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,16 +83,17 @@ async def _serve(app: Procession, format: OutputFormat) -> None:
     async with app:
         gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again
-        _announce(app, format)
+        announce(app, format)
+        sys.stdout.flush()
         await _watch(app, stop, format)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)  # a second signal ends it at once
-        _say("Stopping ...", format)
-    _say("Stopped.", format)
+        say("Stopping ...", format)
+    say("Stopped.", format)
 
 
-async def _watch(app: Procession, stop: asyncio.Event, format: OutputFormat) -> None:
-    """Say when the app is not ready any more, and when it is again, until it is told to stop."""
+async def _watch(app: Runnable, stop: asyncio.Event, format: OutputFormat) -> None:
+    """Say when it is not ready any more, and when it is again, until it is told to stop."""
     was_ready = True
     while not stop.is_set():
         found = app.readiness()
@@ -110,7 +108,8 @@ async def _watch(app: Procession, stop: asyncio.Event, format: OutputFormat) -> 
             await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
 
 
-def _announce(app: Procession, format: OutputFormat) -> None:
+def announce(app: Procession, format: OutputFormat) -> None:
+    """Say what runs and how to connect to it."""
     from procession import __version__
     from procession.storage.searches import full_name
 
@@ -129,10 +128,10 @@ def _announce(app: Procession, format: OutputFormat) -> None:
             work,
             f'Connect:  Procession("{url}") in Python, or `procession status --db {url}`',
         )
-    sys.stdout.flush()
 
 
-def _say(text: str, format: OutputFormat) -> None:
+def say(text: str, format: OutputFormat) -> None:
+    """Say something to people; programs read the process's end."""
     if format is OutputFormat.TABLE:
         print_text(text)
         sys.stdout.flush()

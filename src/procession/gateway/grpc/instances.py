@@ -1,0 +1,125 @@
+"""Starting process instances, waiting for their results, cancelling them, setting their variables."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from pyzeebe.proto import gateway_pb2 as pb
+
+from procession.engine import commands as c
+from procession.engine.records import DEFAULT_TENANT
+from procession.errors import DeadlineExceeded, NotFound, NotReady
+from procession.gateway.grpc.calls import unary
+from procession.gateway.grpc.core import STOPPING, Core
+from procession.gateway.grpc.inputs import check_tenant
+from procession.gateway.grpc.statuses import Unimplemented
+from procession.gateway.grpc.variables import read_variables, write_variables
+
+RESULT_SECONDS = 15.0
+"""How long a result is waited for when the request does not say."""
+
+
+def _which(request: Any) -> str:
+    if request.bpmnProcessId:
+        version = "the latest version" if request.version < 0 else f"version {request.version}"
+        return f"create an instance of {version} of process {request.bpmnProcessId!r}"
+    return f"create an instance of the process with definition key {request.processDefinitionKey}"
+
+
+async def _start(core: Core, request: Any) -> c.Started:
+    check_tenant(request.tenantId)
+    variables, size = read_variables(request.variables)
+    if request.startInstructions:
+        raise Unimplemented("start instructions are not there yet")
+    if request.bpmnProcessId:
+        command = c.StartInstance(request.bpmnProcessId, request.version, None, variables)
+    elif request.processDefinitionKey > 0:
+        command = c.StartInstance(None, -1, request.processDefinitionKey, variables)
+    else:
+        raise NotFound("neither a process id nor a definition key is given")
+    started: c.Started = await core.begin(command, size)
+    return started
+
+
+@unary("CreateProcessInstance", "CREATE", _which)
+async def create(core: Core, request: Any) -> pb.CreateProcessInstanceResponse:
+    started = await _start(core, request)
+    return pb.CreateProcessInstanceResponse(
+        processDefinitionKey=started.definition_key,
+        bpmnProcessId=started.process_id,
+        version=started.version,
+        processInstanceKey=started.key,
+        tenantId=DEFAULT_TENANT,
+    )
+
+
+@unary(
+    "CreateProcessInstanceWithResult",
+    "CREATE_WITH_AWAITING_RESULT",
+    lambda request: f"{_which(request.request)} and wait for its result",
+)
+async def create_with_result(core: Core, request: Any) -> pb.CreateProcessInstanceWithResultResponse:
+    began = core.loop.time()
+    started = await _start(core, request.request)
+    seconds = request.requestTimeout / 1000 or RESULT_SECONDS
+    values = await result(core, started.key, began + seconds - core.loop.time())
+    return pb.CreateProcessInstanceWithResultResponse(
+        processDefinitionKey=started.definition_key,
+        bpmnProcessId=started.process_id,
+        version=started.version,
+        processInstanceKey=started.key,
+        variables=write_variables(chosen(values, request.fetchVariables)),
+        tenantId=DEFAULT_TENANT,
+    )
+
+
+def chosen(values: dict[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Those asked for; all if none are named."""
+    wanted = frozenset(names)
+    return {name: text for name, text in values.items() if name in wanted} if wanted else values
+
+
+async def result(core: Core, key: int, seconds: float) -> dict[str, str]:
+    """The root variables of an instance once it has ended.
+
+    Raises:
+        DeadlineExceeded: it has not, within so many seconds.
+        NotFound, Aborted: there is none, or it was cancelled.
+        NotReady: the server stops.
+    """
+    watched = core.node.watch(key, core.inbox)
+
+    def stop() -> None:
+        _give_up(watched, NotReady(STOPPING))
+
+    late = DeadlineExceeded(f"process instance {key} has not ended in time; it goes on", key=key)
+    timer = core.loop.call_later(max(seconds, 0.0), _give_up, watched, late)
+    core.opened(stop)
+    try:
+        return await watched
+    except BaseException:
+        core.node.forget(key, watched)
+        raise
+    finally:
+        timer.cancel()
+        core.closed(stop)
+
+
+def _give_up(watched: asyncio.Future[Any], error: Exception) -> None:
+    if not watched.done():
+        watched.set_exception(error)
+
+
+@unary("CancelProcessInstance", "CANCEL", lambda r: f"cancel process instance {r.processInstanceKey}")
+async def cancel(core: Core, request: Any) -> pb.CancelProcessInstanceResponse:
+    await core.submit(c.CancelInstance(request.processInstanceKey))
+    return pb.CancelProcessInstanceResponse()
+
+
+@unary("SetVariables", "UPDATE", lambda r: f"set variables of element instance {r.elementInstanceKey}")
+async def set_variables(core: Core, request: Any) -> pb.SetVariablesResponse:
+    variables, size = read_variables(request.variables)
+    await core.begin(c.SetVariables(request.elementInstanceKey, variables, request.local), size)
+    return pb.SetVariablesResponse(key=await core.new_key())
