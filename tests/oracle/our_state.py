@@ -33,7 +33,6 @@ class Database:
             return _Reading(connection, suffix).state()
 
 
-
 class _Reading:
     def __init__(self, connection: sa.Connection, suffix: str) -> None:
         self._connection = connection
@@ -70,9 +69,7 @@ def _key(table: str) -> tuple[Any, ...]:
 
 
 def _instance(row: Any) -> Element:
-    return Element(
-        key=row.key, instance=row.key, element=row.process_id, state=_INSTANCE_STATES[row.state]
-    )
+    return Element(key=row.key, instance=row.key, element=row.process_id, state=_INSTANCE_STATES[row.state])
 
 
 def _element(row: Any) -> Element:

@@ -92,6 +92,9 @@ def recording(listener: Callable[[Record], None], port: int = 0) -> Iterator[int
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 await _exchange(reader, writer, listener)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     async def stop() -> None:
         server.close()

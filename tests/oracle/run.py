@@ -141,9 +141,7 @@ class Run:
 
         return asyncio.create_task(wait())
 
-    async def result(
-        self, variables: Any = None, *, process: str = "p", fetch: Sequence[str] = ()
-    ) -> None:
+    async def result(self, variables: Any = None, *, process: str = "p", fetch: Sequence[str] = ()) -> None:
         """Create an instance that needs nobody, and note its result."""
         await self.create_with_result(variables, process=process, fetch=fetch)
 
@@ -256,9 +254,7 @@ class Run:
         await self.complete(job, variables)
         return job
 
-    async def fail(
-        self, job: Job | int, retries: int, variables: Any = None, *, backoff_ms: int = 0
-    ) -> None:
+    async def fail(self, job: Job | int, retries: int, variables: Any = None, *, backoff_ms: int = 0) -> None:
         request = pb.FailJobRequest(
             jobKey=_key(job),
             retries=retries,

@@ -81,9 +81,7 @@ class State(Struct, kw_only=True):
         lines += _counted(f"{one.element}: {one.state}" for one in mine)
         lines += sorted(self._variables([instance, *mine]))
         lines += _counted(
-            f"incident at {one.element}: {one.type}"
-            for one in self.incidents.values()
-            if one.instance == key
+            f"incident at {one.element}: {one.type}" for one in self.incidents.values() if one.instance == key
         )
         lines += _counted(
             f"job {one.type} at {one.element}: {one.state}, retries {one.retries}"

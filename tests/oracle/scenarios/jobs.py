@@ -12,7 +12,9 @@ from tests.oracle.scenario import scenario
 
 @scenario("a job carries type, element, retries and headers")
 async def _(run: Run) -> None:
-    await run.deploy(line(job("t", type="ship", retries="7", extensions=headers(region="EU", empty="", n="1"))))
+    await run.deploy(
+        line(job("t", type="ship", retries="7", extensions=headers(region="EU", empty="", n="1")))
+    )
     await run.create({"a": 1})
     await run.do("ship", worker="somebody")
 

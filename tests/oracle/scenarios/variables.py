@@ -88,7 +88,9 @@ async def _(run: Run) -> None:
 @scenario("JSON of every kind comes back as it was")
 async def _(run: Run) -> None:
     await run.deploy(task())
-    await run.create({"n": None, "t": True, "s": "zażółć \"q\" \n 🐟", "l": [1, [2, {}], ""], "o": {"": 1, "a b": 2}})
+    await run.create(
+        {"n": None, "t": True, "s": 'zażółć "q" \n 🐟', "l": [1, [2, {}], ""], "o": {"": 1, "a b": 2}}
+    )
     await run.do("t", {"empty": {}, "none": []})
 
 
@@ -103,7 +105,9 @@ async def _(run: Run) -> None:
 @scenario("a sub-process hands out only what its output mappings name")
 async def _(run: Run) -> None:
     inner = inner_line(job("t"), s="is", e="ie")
-    await run.deploy(line(sub("box", inner, mappings=inputs(mine="=1") + outputs(result="=mine * 10")), job("after")))
+    await run.deploy(
+        line(sub("box", inner, mappings=inputs(mine="=1") + outputs(result="=mine * 10")), job("after"))
+    )
     await run.create({})
     await run.do("t", {"mine": 2})
     await run.do("after")
