@@ -13,8 +13,8 @@ from tests.oracle.run import Run
 from tests.oracle.scenario import Difference, Play
 from tests.oracle.sides import Side
 
-AT_ONCE = 24
-_SECONDS = 120.0
+AT_ONCE = 64
+_SECONDS = 240.0
 
 
 class Transcript(Struct, kw_only=True):

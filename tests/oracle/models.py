@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from tests.building import bpmn, connect, end, io, job, process, start
@@ -19,7 +20,7 @@ def first_id(element: str) -> str:
 def chain(*elements: str) -> str:
     """The flows that connect elements in their order."""
     ids = [first_id(one) for one in elements]
-    return connect(" ".join(f"{a}>{b}" for a, b in zip(ids, ids[1:], strict=False)))
+    return connect(" ".join(f"{a}>{b}" for a, b in itertools.pairwise(ids)))
 
 
 def line(*elements: str, more: str = "", id: str = "p", definitions: str = "") -> bytes:
@@ -36,8 +37,8 @@ def inner_line(*elements: str, s: str = "s", e: str = "e") -> str:
 
 
 def line_process(*elements: str, id: str, more: str = "") -> str:
-    """The same as a process, for a file with several."""
-    return process(inner_line(*elements) + more, id=id)
+    """The same as a process, for a file with several: its start and end are `<id>_s` and `<id>_e`."""
+    return process(inner_line(*elements, s=f"{id}_s", e=f"{id}_e") + more, id=id)
 
 
 def task(id: str = "t", mappings: str = "") -> bytes:

@@ -59,8 +59,8 @@ def settings(port: int) -> dict[str, str]:
     """What makes a broker export to a recorder on `port`, and take whatever load there is."""
     arguments = {
         "URL": f"http://127.0.0.1:{port}",
-        "BULK_SIZE": "1",  # at once, instead of after a second
-        "BULK_DELAY": "1",
+        "BULK_SIZE": "500",
+        "BULK_DELAY": "1",  # a second: the least it can
         "RETENTION_ENABLED": "false",
         "INDEX_CREATETEMPLATE": "false",
         "INDEX_COMMAND": "false",
@@ -73,6 +73,7 @@ def settings(port: int) -> dict[str, str]:
         **{f"{_EXPORTER}_ARGS_{name}": value for name, value in arguments.items()},
         "ZEEBE_BROKER_BACKPRESSURE_ENABLED": "false",  # what is asked must not depend on how fast it is
         "ZEEBE_BROKER_FLOWCONTROL_REQUEST_ENABLED": "false",
+        "ZEEBE_BROKER_GATEWAY_CLUSTER_REQUESTTIMEOUT": "60s",  # its first deployment takes its time
         "ZEEBE_BROKER_CLUSTER_RAFT_FLUSH_ENABLED": "false",
     }
 

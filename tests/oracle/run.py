@@ -1,4 +1,4 @@
-"""What a scenario can do on a server. Everything it does and every answer becomes a line of its transcript."""
+"""What a scenario can do on a server. What it does and every answer becomes a line of its transcript."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Run:
     def _ordinal(self, key: int) -> str:
         return f"#{self._ordinals.setdefault(key, len(self._ordinals) + 1)}"
 
-    async def call(self, what: str, method: str, request: Message, *, timeout: float = 60.0) -> Any:
+    async def call(self, what: str, method: str, request: Message, *, timeout: float = 90.0) -> Any:
         """Send a request and note its status. The answer, or None if it was refused."""
         try:
             answer = await getattr(self.side.stub, method)(request, timeout=timeout)
@@ -185,6 +185,17 @@ class Run:
         [job] = await self.jobs(type_, 1, **options)
         return job
 
+    async def open_jobs(self, type_: str) -> list[Job]:
+        """All jobs of a type that nobody has completed, also those that back off (they are waited for).
+
+        They come in the order of their elements and variables, and are leased for so short that they
+        can be had again at once."""
+
+        def count(state: State) -> int:
+            return sum(one.state == "OPEN" for one in state.jobs.values())
+
+        return await self.jobs(type_, self.side.read(self.suffix, count), lease_ms=1)
+
     async def waiting_jobs(self, type_: str, most: int = 10, **options: Any) -> list[Job]:
         """The jobs of a type that can be had at once, when everything has come to rest."""
         await self.side.settle(self.suffix)
@@ -213,7 +224,7 @@ class Run:
         )
 
     async def _activated(self, request: pb.ActivateJobsRequest) -> list[pb.ActivatedJob]:
-        answers = self.side.stub.ActivateJobs(request, timeout=60)
+        answers = self.side.stub.ActivateJobs(request, timeout=90)
         return [job async for answer in answers for job in answer.jobs]
 
     async def activate(self, request: pb.ActivateJobsRequest) -> None:

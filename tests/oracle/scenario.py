@@ -15,7 +15,7 @@ Play = Callable[[Run], Awaitable[None]]
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """How the transcripts of a scenario differ, on purpose: the lines that only one server wrote, in order."""
+    """How the transcripts of a scenario differ, on purpose: the lines only one server wrote, in order."""
 
     why: str
     """A heading of docs/differences-from-zeebe.md."""

@@ -19,7 +19,7 @@ from tests.oracle.zeebe_state import Stories
 
 QUIET_SECONDS = 0.15
 """Nothing happens for so long: then a scenario has come to rest."""
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
 _numbers = itertools.count(1)
@@ -66,13 +66,18 @@ class ZeebeSide(Side):
         return self._stories.read(suffix, question)
 
     async def settle(self, suffix: str) -> list[str]:
+        while await self._moment() - self._stories.story(suffix).changed < self.quiet * 1000:
+            pass
+        return self._stories.lines(suffix)
+
+    async def _moment(self) -> int:
+        """A little later: the broker's time then, with all that was recorded before it read."""
+        await asyncio.sleep(self.quiet)
         barrier = await self._barrier()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while barrier not in self._stories.barriers:
+            while barrier not in self._stories.published:  # noqa: ASYNC110 (another thread adds it)
                 await asyncio.sleep(_POLL_SECONDS)
-            while time.monotonic() - self._stories.story(suffix).changed < self.quiet:
-                await asyncio.sleep(_POLL_SECONDS)
-        return self._stories.lines(suffix)
+        return self._stories.published[barrier]
 
 
 class OurSide(Side):

@@ -25,7 +25,13 @@ def test_names_in_a_model_become_the_scenario_s_own() -> None:
     definitions = message("pay") + signal("alarm") + error("E")
     model = own(line(job("t"), call("c", "child"), definitions=definitions), "_z1z").decode()
 
-    for expected in ('id="p_z1z"', 'type="t_z1z"', 'processId="child_z1z"', 'name="pay_z1z"', 'name="alarm_z1z"'):
+    for expected in (
+        'id="p_z1z"',
+        'type="t_z1z"',
+        'processId="child_z1z"',
+        'name="pay_z1z"',
+        'name="alarm_z1z"',
+    ):
         assert expected in model
     assert 'errorCode="E"' in model
     assert 'id="t"' in model
@@ -118,7 +124,7 @@ def process_record(intent: str, suffix: str) -> Record:
         "bpmnElementType": "PROCESS",
         "elementId": f"p{suffix}",
     }
-    return {"valueType": "PROCESS_INSTANCE", "intent": intent, "key": 1, "value": value}
+    return {"valueType": "PROCESS_INSTANCE", "intent": intent, "key": 1, "timestamp": 1, "value": value}
 
 
 def test_records_become_the_state_of_the_scenario_they_belong_to() -> None:

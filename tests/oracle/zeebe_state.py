@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -23,8 +22,8 @@ class Story:
 
     def __init__(self) -> None:
         self.state = State()
-        self.changed = 0.0
-        """On the monotonic clock."""
+        self.changed = 0
+        """When something happened last, in epoch milliseconds of the broker."""
 
 
 class Stories:
@@ -34,8 +33,8 @@ class Stories:
         self._stories: dict[str, Story] = defaultdict(Story)
         self._of_instance: dict[int, Story] = {}
         self._lock = threading.Lock()
-        self.barriers: set[str] = set()
-        """Names of the messages that have been published."""
+        self.published: dict[str, int] = {}
+        """Names of the messages that have been published, and when."""
 
     def story(self, suffix: str) -> Story:
         with self._lock:
@@ -53,11 +52,11 @@ class Stories:
     def __call__(self, record: Record) -> None:
         kind, intent, value = record["valueType"], record["intent"], record["value"]
         if kind == "MESSAGE" and intent == "PUBLISHED":
-            self.barriers.add(value["name"])
+            self.published[value["name"]] = record["timestamp"]
         with self._lock:
             story = self._story_of(value)
             if story is not None and kind in _READERS:
-                story.changed = time.monotonic()
+                story.changed = record["timestamp"]
                 _READERS[kind](story.state, record["key"], intent, value)
 
     def _story_of(self, value: Value) -> Story | None:

@@ -50,7 +50,7 @@ async def _(run: Run) -> None:
 
 @scenario("one file may hold several processes, one call several files")
 async def _(run: Run) -> None:
-    both = file(line_process(job("t"), id="p"), line_process(job("t"), id="q"))
+    both = file(line_process(job("t"), id="p"), line_process(job("u"), id="q"))
     await run.deploy(both, line(job("t"), id="r"))
     for name in "pqr":
         await run.create(process=name)

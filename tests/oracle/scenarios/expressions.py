@@ -213,8 +213,7 @@ def _expressions(subject: str, expressions: tuple[str, ...]) -> None:
         await run.deploy(task(mappings=inputs(**mappings)))
         await run.create(VARIABLES)
         one = await run.job("t", fetch=list(mappings))
-        for (name, text), number in zip(mappings.items(), range(1, 100), strict=False):
-            del number
+        for name, text in mappings.items():
             run.note(f"{text.removeprefix('=')} -> {one.variables.get(name)!r}")
         await run.complete(one)
 

@@ -102,7 +102,7 @@ async def _(run: Run) -> None:
 
 @scenario("a completion condition ends what is left")
 async def _(run: Run) -> None:
-    await run.deploy(many(each("=items", until="=enough = true")))
+    await run.deploy(many(each("=items", until="enough = true")))
     await run.create({"items": [1, 2, 3]})
     jobs = await run.jobs("t", 3)
     await run.complete(jobs[1], {"enough": True})
@@ -112,7 +112,7 @@ async def _(run: Run) -> None:
 
 @scenario("a completion condition may count")
 async def _(run: Run) -> None:
-    marker = each("=items", until="=numberOfCompletedInstances >= 2", collect=("results", "=item"))
+    marker = each("=items", until="numberOfCompletedInstances >= 2", collect=("results", "=item"))
     await run.deploy(many(marker))
     await run.create({"items": [1, 2, 3]})
     jobs = await run.jobs("t", 3)
@@ -124,7 +124,7 @@ async def _(run: Run) -> None:
 @scenario("all counters can be asked in a completion condition")
 async def _(run: Run) -> None:
     text = (
-        "=numberOfInstances = 3 and numberOfActiveInstances = 2 and numberOfCompletedInstances = 1"
+        "numberOfInstances = 3 and numberOfActiveInstances = 2 and numberOfCompletedInstances = 1"
         " and numberOfTerminatedInstances = 0"
     )
     await run.deploy(many(each("=items", until=text)))
@@ -136,7 +136,7 @@ async def _(run: Run) -> None:
 
 @scenario("a sequential one stops when its condition holds")
 async def _(run: Run) -> None:
-    await run.deploy(many(each("=items", sequential=True, until="=enough")))
+    await run.deploy(many(each("=items", sequential=True, until="enough")))
     await run.create({"items": [1, 2, 3], "enough": False})
     await run.do("t", {"enough": False})
     await run.do("t", {"enough": True})
