@@ -51,6 +51,11 @@ def error(code: str) -> str:
     return f'<error id="{code}" errorCode="{code}"/>'
 
 
+def signal(name: str, *, id: str | None = None) -> str:
+    """A signal definition; its id is its name unless given."""
+    return f'<signal id="{id or name}" name={quoteattr(name)}/>'
+
+
 def element(kind: str, id: str, inner: str = "", *, extensions: str = "", **attributes: str) -> str:
     written = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
     extended = f"<extensionElements>{extensions}</extensionElements>" if extensions else ""
@@ -75,6 +80,14 @@ def on_error(code: str | None = None) -> str:
 
 def on_message(name: str) -> str:
     return f'<messageEventDefinition messageRef="{name}"/>'
+
+
+def on_signal(id: str) -> str:
+    return f'<signalEventDefinition signalRef="{id}"/>'
+
+
+def throw(id: str, inner: str = "", *, io: str = "") -> str:
+    return element("intermediateThrowEvent", id, inner, extensions=io)
 
 
 def on_duration(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Migrations that only tests know: what a next version of the tables would bring.
+"""Migrations that only tests know: what the next version of the tables would bring.
 
 `python -m tests.migrations URL FOLDER` upgrades a database with the migrations of a folder.
 """
@@ -11,16 +11,19 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from procession.storage import migrate
+from procession.storage import migrate, schema
 
-_SECOND = """
+CURRENT = schema.VERSION
+NEXT = CURRENT + 1
+
+_NEXT = """
 import sys
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{next:04d}"
+down_revision = "{current:04d}"
 
 
 def upgrade():
@@ -29,15 +32,15 @@ def upgrade():
         print("halfway", flush=True)
         sys.stdin.readline()
     op.add_column("timer", sa.Column("added", sa.Text(), nullable=False, server_default=""))
-    op.execute("UPDATE schema_info SET version=2, readable_since={readable_since}")
+    op.execute("UPDATE schema_info SET version={next}, readable_since={readable_since}")
 """
 
 
-def second_version(folder: Path, *, readable_since: int, waits: bool = False) -> Path:
-    """A folder with the program's migrations and a second one; `waits`: in the middle, for a line."""
+def next_version(folder: Path, *, readable_since: int, waits: bool = False) -> Path:
+    """A folder with the program's migrations and one more; `waits`: in the middle, for a line."""
     shutil.copytree(migrate.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    text = _SECOND.format(readable_since=readable_since, waits=waits)
-    (folder / "versions" / "v0002_second.py").write_text(text)
+    text = _NEXT.format(current=CURRENT, next=NEXT, readable_since=readable_since, waits=waits)
+    (folder / "versions" / f"v{NEXT:04d}_next.py").write_text(text)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Upgrades of the tables while nodes run, on both databases; the second version is made up by the tests."""
+"""Upgrades of the tables while nodes run, on both databases; the next version is made up by the tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from procession import Procession, SchemaMismatch, StorageError
 from procession.storage import migrate, open_storage, schema, versions
 from procession.storage.examine import examine
 from procession.storage.searches import InstanceStatus
-from tests.migrations import engine, second_version, upgrade
+from tests.migrations import CURRENT, NEXT, engine, next_version, upgrade
 from tests.postgres import Server
 
 from .companions import ROOT, Companion
@@ -63,9 +63,9 @@ async def completed(app: Procession, count: int) -> None:
 async def test_old_nodes_go_on_during_and_after_an_upgrade_they_can_live_with(
     url: str, tmp_path: Path
 ) -> None:
-    folder = second_version(tmp_path / "migrations", readable_since=1)
+    folder = next_version(tmp_path / "migrations", readable_since=CURRENT)
     async with with_worker(url) as app:
-        # Given a node of the first version at work
+        # Given a node of this version at work
         await app.deploy_files(ALL)
         stop = asyncio.Event()
 
@@ -87,9 +87,9 @@ async def test_old_nodes_go_on_during_and_after_an_upgrade_they_can_live_with(
         await completed(app, started)
         assert await app.incidents() == []
         assert app.readiness().ready
-    assert ask(url, "SELECT version, readable_since FROM schema_info") == [(2, 1)]
+    assert ask(url, "SELECT version, readable_since FROM schema_info") == [(NEXT, CURRENT)]
     assert ask(url, "SELECT count(*), min(added), max(added) FROM job") == [(started, 7, 7)]
-    # And another one of the first version may start
+    # And another one of this version may start
     async with with_worker(url) as app:
         await (await app.start("one_job")).result(timeout=PATIENCE)
 
@@ -97,7 +97,7 @@ async def test_old_nodes_go_on_during_and_after_an_upgrade_they_can_live_with(
 async def test_an_old_node_stops_at_an_upgrade_it_cannot_live_with_and_loses_nothing(
     url: str, tmp_path: Path
 ) -> None:
-    folder = second_version(tmp_path / "migrations", readable_since=2)
+    folder = next_version(tmp_path / "migrations", readable_since=NEXT)
     acknowledged: list[int] = []
     async with with_worker(url) as app:
         await app.deploy_files(ALL)
@@ -115,7 +115,7 @@ async def test_an_old_node_stops_at_an_upgrade_it_cannot_live_with_and_loses_not
             # Then everybody is told so
             for outcome in outcomes:
                 assert isinstance(outcome, SchemaMismatch)
-                assert "has schema 2, which needs a Procession that knows schema 2" in str(outcome)
+                assert f"has schema {NEXT}, which needs a Procession that knows schema {NEXT}" in str(outcome)
                 assert "install the newer version" in str(outcome)
             while app.readiness().ready:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
@@ -132,7 +132,7 @@ async def test_an_old_node_stops_at_an_upgrade_it_cannot_live_with_and_loses_not
 
 
 async def test_an_idle_node_notices_an_upgrade_it_cannot_live_with(url: str, tmp_path: Path) -> None:
-    folder = second_version(tmp_path / "migrations", readable_since=2)
+    folder = next_version(tmp_path / "migrations", readable_since=NEXT)
     async with Procession(url, serve=False) as app:
         await asyncio.to_thread(upgrade, url, folder)
         async with asyncio.timeout(PATIENCE.total_seconds()):
@@ -156,7 +156,7 @@ def upgrading(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 async def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_tables(url: str, tmp_path: Path) -> None:
-    folder = second_version(tmp_path / "migrations", readable_since=1, waits=True)
+    folder = next_version(tmp_path / "migrations", readable_since=CURRENT, waits=True)
     async with with_worker(url) as app:
         await app.deploy_files(ALL)
         await (await app.start("one_job")).result(timeout=PATIENCE)
@@ -166,7 +166,7 @@ async def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_tables(url: str
             process.wait()
         # Then nothing of it is there, and the node goes on
         await (await app.start("one_job")).result(timeout=PATIENCE)
-        assert ask(url, "SELECT version FROM schema_info") == [(1,)]
+        assert ask(url, "SELECT version FROM schema_info") == [(CURRENT,)]
         assert "added" not in _columns(url, "job")
         # And the next try succeeds
         with upgrading(url, folder) as process:
@@ -191,7 +191,7 @@ def test_nodes_that_start_at_once_on_an_empty_database_make_it_once(url: str) ->
         two.tell()
         assert "done" in one.finish()
         assert "done" in two.finish()
-    assert ask(url, "SELECT version FROM schema_info") == [(1,)]
+    assert ask(url, "SELECT version FROM schema_info") == [(CURRENT,)]
     assert ask(url, "SELECT count(*) FROM process_instance") == [(10,)]
 
 
@@ -204,8 +204,10 @@ def test_a_node_that_may_not_upgrade_says_what_to_do(url: str, monkeypatch: pyte
         open_storage(url, upgrade=False)
     open_storage(url).close()
     open_storage(url, upgrade=False).close()
-    monkeypatch.setattr(schema, "VERSION", 2)
-    with pytest.raises(SchemaMismatch, match=r"has schema 1.*needs schema 2: run `procession db upgrade`"):
+    monkeypatch.setattr(schema, "VERSION", NEXT)
+    with pytest.raises(
+        SchemaMismatch, match=rf"has schema {CURRENT}.*needs schema {NEXT}: run `procession db upgrade`"
+    ):
         open_storage(url, upgrade=False)
 
 
@@ -235,11 +237,11 @@ async def test_a_user_without_the_right_to_change_tables_can_work(
         await app.deploy_files(ALL)
         await (await app.start("one_job")).result(timeout=PATIENCE)
     # And where an upgrade is needed, it is told who can do that
-    monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setattr(migrate, "FOLDER", second_version(tmp_path / "m", readable_since=1))
+    monkeypatch.setattr(schema, "VERSION", NEXT)
+    monkeypatch.setattr(migrate, "FOLDER", next_version(tmp_path / "m", readable_since=CURRENT))
     with pytest.raises(StorageError, match=r"(?s)permission is denied.*`procession db upgrade`"):
         open_storage(url.replace("procession@", f"{role}@"))
-    assert ask(url, "SELECT version FROM schema_info") == [(1,)]
+    assert ask(url, "SELECT version FROM schema_info") == [(CURRENT,)]
 
 
 # --- SQL for others to run --------------------------------------------------------------------------
@@ -278,11 +280,11 @@ def test_a_script_for_another_version_changes_nothing(
     empty_postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = empty_postgresql_url
-    monkeypatch.setattr(schema, "VERSION", 2)
-    text = migrate.upgrade_sql("postgresql", 1, second_version(tmp_path / "m", readable_since=1))
+    monkeypatch.setattr(schema, "VERSION", NEXT)
+    text = migrate.upgrade_sql("postgresql", CURRENT, next_version(tmp_path / "m", readable_since=CURRENT))
     monkeypatch.undo()
     open_storage(url).close()
     _run_script(url, text)
-    assert ask(url, "SELECT version FROM schema_info") == [(2,)]
-    with pytest.raises(psycopg.errors.RaiseException, match="upgrades schema 1 only"):
+    assert ask(url, "SELECT version FROM schema_info") == [(NEXT,)]
+    with pytest.raises(psycopg.errors.RaiseException, match=f"upgrades schema {CURRENT} only"):
         _run_script(url, text)

@@ -12,7 +12,7 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Context:
-    """One file being read. Readers look up its messages and errors, and report what they refuse."""
+    """One file being read. Readers look up its messages, errors and signals, and report what they refuse."""
 
     def __init__(self, resource: str, definitions: Element) -> None:
         self.resource = resource
@@ -21,6 +21,7 @@ class Context:
         """Ids of refused elements of which a part is missing in the model: rules must not guess it."""
         self.messages = _by_id(definitions, "message")
         self.errors = _by_id(definitions, "error")
+        self.signals = _by_id(definitions, "signal")
 
     def refuse(self, element: Element, message: str, *, at: Element | None = None) -> None:
         """Report a fault of `element`, found at the line of `at` (a part of it) or its own."""

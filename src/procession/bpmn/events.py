@@ -10,6 +10,7 @@ from msgspec import structs
 from procession.bpmn.context import Context
 from procession.bpmn.names import child, extension, is_bpmn, line_of, local, reference, text
 from procession.bpmn.quoting import quoted
+from procession.errors import ExpressionInvalid
 from procession.model import (
     Error,
     EventDefinition,
@@ -17,6 +18,7 @@ from procession.model import (
     FlowNode,
     Kind,
     Message,
+    Signal,
     Terminate,
     Timer,
     TimerKind,
@@ -25,18 +27,16 @@ from procession.model import (
 
 _NONE = ""
 """Stands for an event without a definition."""
+_TIMER, _MESSAGE = "timerEventDefinition", "messageEventDefinition"
+_SIGNAL, _ERROR = "signalEventDefinition", "errorEventDefinition"
 _DEFINITION_ENDINGS = ("EventDefinition", "eventDefinitionRef")
 
 ALLOWED: dict[Kind, frozenset[str]] = {
-    Kind.START_EVENT: frozenset({_NONE, "messageEventDefinition"}),
-    Kind.END_EVENT: frozenset(
-        {_NONE, "messageEventDefinition", "errorEventDefinition", "terminateEventDefinition"}
-    ),
-    Kind.CATCH_EVENT: frozenset({"timerEventDefinition", "messageEventDefinition"}),
-    Kind.THROW_EVENT: frozenset({_NONE, "messageEventDefinition"}),
-    Kind.BOUNDARY_EVENT: frozenset(
-        {"timerEventDefinition", "messageEventDefinition", "errorEventDefinition"}
-    ),
+    Kind.START_EVENT: frozenset({_NONE, _MESSAGE, _SIGNAL}),
+    Kind.END_EVENT: frozenset({_NONE, _MESSAGE, _SIGNAL, _ERROR, "terminateEventDefinition"}),
+    Kind.CATCH_EVENT: frozenset({_TIMER, _MESSAGE, _SIGNAL}),
+    Kind.THROW_EVENT: frozenset({_NONE, _MESSAGE, _SIGNAL}),
+    Kind.BOUNDARY_EVENT: frozenset({_TIMER, _MESSAGE, _SIGNAL, _ERROR}),
 }
 _THROWING = frozenset({Kind.END_EVENT, Kind.THROW_EVENT, Kind.SEND_TASK})
 
@@ -119,6 +119,42 @@ def _correlation_key(element: Element, message: Element, context: Context) -> Ex
     return None if subscription is None else context.feel(element, subscription, "correlationKey")
 
 
+def _signal(node: FlowNode, element: Element, definition: Element, context: Context) -> Signal | None:
+    signal_id = reference(definition, "signalRef")
+    if signal_id is None:
+        context.leave_out(element, f"this {node.kind} needs a signalRef; name its signal", at=definition)
+        return None
+    found = context.signals.get(signal_id)
+    if found is None:
+        context.leave_out(
+            element, f"signalRef names {quoted(signal_id)}, which is no signal of this file", at=definition
+        )
+        return None
+    name = text_or_expression(found.get("name", "").strip(), line_of(found))
+    if node.kind is Kind.START_EVENT and isinstance(name, Expression):
+        name = _constant(name, element, found, context)
+    return Signal(name=name or None, line=line_of(found))
+
+
+def _constant(name: Expression, element: Element, signal: Element, context: Context) -> str:
+    """What a start event waits for is known before there are variables (Zeebe behaviour)."""
+    from procession import feel  # only models with expressions pay for FEEL
+
+    try:
+        expression = feel.compile(name.text)
+        value = None if expression.reads else expression.evaluate({})
+    except ExpressionInvalid as error:
+        context.leave_out(element, f"FEEL {quoted(name.text)}: {error.message}", at=signal)
+        return ""
+    except feel.FeelError:
+        value = None
+    if not isinstance(value, str):
+        message = f"the signal name {quoted('=' + name.text)} of a start event must be a constant text"
+        context.leave_out(element, message, at=signal)
+        return ""
+    return value
+
+
 def _error(node: FlowNode, element: Element, definition: Element, context: Context) -> Error | None:
     error_id = reference(definition, "errorRef")
     if error_id is None:
@@ -140,9 +176,10 @@ def _terminate(node: FlowNode, element: Element, definition: Element, context: C
 _Reader = Callable[[FlowNode, Element, Element, Context], EventDefinition | None]
 
 READERS: dict[str, _Reader] = {
-    "timerEventDefinition": _timer,
-    "messageEventDefinition": _message,
-    "errorEventDefinition": _error,
+    _TIMER: _timer,
+    _MESSAGE: _message,
+    _SIGNAL: _signal,
+    _ERROR: _error,
     "terminateEventDefinition": _terminate,
 }
 """Readers by the name of the definition: they get the node, its element, the definition, the context."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from procession.engine.commands import Deploy, DeployedFile, DeployedProcess
 from procession.engine.records import DEFAULT_TENANT
 from procession.errors import DeploymentRejected, InvalidInput
-from procession.model import Fault, Kind, Message, Process
+from procession.model import Fault, Kind, Message, Process, Signal
 
 
 def prepare(files: Mapping[str, bytes], tenant: str = DEFAULT_TENANT) -> tuple[Deploy, tuple[Fault, ...]]:
@@ -51,11 +51,16 @@ def _file(name: str, content: bytes, processes: tuple[Process, ...]) -> Deployed
 
 
 def _process(process: Process) -> DeployedProcess:
-    starts = tuple(
+    return DeployedProcess(
+        process.id, process.name, process.version_tag, _starts(process, Message), _starts(process, Signal)
+    )
+
+
+def _starts(process: Process, kind: type[Message | Signal]) -> tuple[tuple[str, str], ...]:
+    return tuple(
         (node.id, event.name)
         for node in process.body.nodes
         if node.kind is Kind.START_EVENT
         for event in node.events
-        if isinstance(event, Message) and isinstance(event.name, str)
+        if isinstance(event, kind) and isinstance(event.name, str)
     )
-    return DeployedProcess(process.id, process.name, process.version_tag, starts)

@@ -28,6 +28,7 @@ for _command in (
     deploying.deploy,
     starting.start,
     starting.publish,
+    starting.signal,
     running.worker,
     overview.status,
     overview.version,

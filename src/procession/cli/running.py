@@ -74,9 +74,20 @@ class Runnable(Protocol):
 R = TypeVar("R", bound=Runnable)
 
 
-async def serve(app: R, announce: Callable[[R, OutputFormat], None], format: OutputFormat) -> None:
-    """Run something until SIGINT or SIGTERM; say what runs, and what becomes of it."""
+async def serve(
+    app: R,
+    announce: Callable[[R, OutputFormat], None],
+    format: OutputFormat,
+    *,
+    told: Callable[[Callable[[], None]], None] | None = None,
+) -> None:
+    """Run something until SIGINT or SIGTERM; say what runs, and what becomes of it.
+
+    `told` gets a function that ends it too.
+    """
     stop = asyncio.Event()
+    if told is not None:
+        told(stop.set)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

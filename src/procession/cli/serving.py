@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Upgrade
 from procession.cli.output import print_json, print_text
-from procession.cli.running import announce, serve
+from procession.cli.processes import Children, reserve, when_orphaned
+from procession.cli.running import announce, say, serve
 from procession.errors import InvalidInput, ProcessionError
 
 if TYPE_CHECKING:
-    from procession.gateway.grpc.server import GrpcServer, Listen
+    from procession.gateway.grpc.server import GrpcServer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -35,13 +38,24 @@ Certificate = Annotated[
 Key = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="TLS: the private key, PEM.")]
 
 
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--processes", min=1, max=64, metavar="N", help="So many nodes behind the one port, each a process."
+    ),
+]
+Child = Annotated[bool, typer.Option("--child", hidden=True)]
+
+
 def up(
     db: Database = DEFAULT_DATABASE,
     grpc: Grpc = None,
     tls_cert: Certificate = None,
     tls_key: Key = None,
+    processes: Processes = 1,
     upgrade: Upgrade = True,
     format: Format = OutputFormat.TABLE,
+    child: Child = False,
 ) -> None:
     """Run a node, until SIGINT or SIGTERM; with --grpc it serves Zeebe clients.
 
@@ -54,48 +68,87 @@ def up(
       procession up --db sqlite:///orders.db
       procession up --db sqlite:///orders.db --grpc 26500
       procession up --db postgresql://user:password@host/orders --grpc 0.0.0.0:26500 \\
-          --tls-cert server.pem --tls-key server.key
+          --tls-cert server.pem --tls-key server.key --processes 4
       PROCESSION_DB=sqlite:///orders.db procession up
     """
     if grpc is None:
-        _without_grpc(db, tls_cert or tls_key, upgrade, format)
+        _without_grpc(db, tls_cert or tls_key, processes, upgrade, format)
         return
-    listen = _listen(grpc, tls_cert, tls_key)
-    server = _server()(db, listen, upgrade=upgrade)
-    _run(serve(server, _announce, format))
+    where = Where(
+        database=db,
+        **_address(grpc),
+        certificate=tls_cert,
+        key=tls_key,
+        processes=processes,
+        upgrade=upgrade,
+    )
+    if child:
+        _run(serve(_server(where, shared=True), lambda *_: print_text("Ready."), format, told=when_orphaned))
+    elif processes > 1:
+        _run_children(where, format)
+    else:
+        _run(serve(_server(where), _announce_server, format))
 
 
-def _without_grpc(db: str, tls: Path | None, upgrade: bool, format: OutputFormat) -> None:
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """What is served, and where."""
+
+    database: str
+    host: str
+    port: int
+    certificate: Path | None
+    key: Path | None
+    processes: int
+    upgrade: bool
+
+    @property
+    def address(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def arguments(self) -> list[str]:
+        """Of `procession up`, for one of the processes."""
+        tls = [f"--tls-cert={self.certificate}"] if self.certificate is not None else []
+        tls += [f"--tls-key={self.key}"] if self.key is not None else []
+        upgrade = "--upgrade" if self.upgrade else "--no-upgrade"
+        return ["up", "--child", f"--db={self.database}", f"--grpc={self.address}", *tls, upgrade]
+
+
+def _address(text: str) -> dict[str, Any]:
+    """Host and port of `[HOST:]PORT`.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise InvalidInput(f"--grpc {text!r} is no [HOST:]PORT, such as 26500 or 0.0.0.0:26500")
+    return {"host": host.strip("[]") or LOOPBACK[0], "port": int(port)}
+
+
+def _without_grpc(db: str, tls: Path | None, processes: int, upgrade: bool, format: OutputFormat) -> None:
     from procession import Procession
 
-    if tls is not None:
-        raise InvalidInput("--tls-cert and --tls-key are for --grpc, which is not given")
+    if tls is not None or processes > 1:
+        raise InvalidInput("--tls-cert, --tls-key and --processes are for --grpc, which is not given")
     asyncio.run(serve(Procession(db, upgrade=upgrade), announce, format))
 
 
-def _server() -> type[GrpcServer]:
+def _server(where: Where, *, shared: bool = False) -> GrpcServer:
+    """The server, which is not yet entered.
+
+    Raises:
+        ProcessionError: a package for it is missing.
+    """
     try:
-        from procession.gateway.grpc.server import GrpcServer
+        from procession.gateway.grpc.server import GrpcServer, Listen
     except ModuleNotFoundError as missing:
         raise ProcessionError(
             f'--grpc needs the package {missing.name}: pip install "procession[grpc]"'
         ) from None
-    return GrpcServer
-
-
-def _listen(address: str, certificate: Path | None, key: Path | None) -> Listen:
-    """Where to listen.
-
-    Raises:
-        InvalidInput: the address is no [HOST:]PORT.
-    """
-    _server()
-    from procession.gateway.grpc.server import Listen
-
-    host, _, port = address.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:
-        raise InvalidInput(f"--grpc {address!r} is no [HOST:]PORT, such as 26500 or 0.0.0.0:26500")
-    return Listen(host=host.strip("[]") or LOOPBACK[0], port=int(port), certificate=certificate, key=key)
+    listen = Listen(
+        host=where.host, port=where.port, certificate=where.certificate, key=where.key, shared=shared
+    )
+    return GrpcServer(where.database, listen, upgrade=where.upgrade)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -109,26 +162,58 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
             runner.run(work)
 
 
-def _announce(server: GrpcServer, format: OutputFormat) -> None:
+def _run_children(where: Where, format: OutputFormat) -> None:
+    reserved = reserve(where.host, where.port)
+    where = msgspec.structs.replace(where, port=reserved.getsockname()[1])
+
+    def pass_on(pid: int, line: str) -> None:
+        if format is OutputFormat.JSON:
+            print_json({"pid": pid, "said": line})
+        else:
+            print_text(f"Process {pid}: {line}")
+        sys.stdout.flush()
+
+    command = [sys.executable, "-m", "procession.cli", *where.arguments()]
+    with reserved:
+        children = Children(command, where.processes, pass_on)
+        asyncio.run(children.run(lambda pids: _announce(where, format, pids)))
+    say("Stopped.", format)
+
+
+def _announce_server(server: GrpcServer, format: OutputFormat) -> None:
+    listen = server.listen
+    where = Where(
+        database=server.url,
+        host=listen.host,
+        port=server.port,
+        certificate=listen.certificate,
+        key=listen.key,
+        processes=1,
+        upgrade=True,
+    )
+    _announce(where, format, [])
+
+
+def _announce(where: Where, format: OutputFormat, pids: list[int]) -> None:
     from procession import __version__
     from procession.storage.searches import full_name
 
-    listen = server.listen
-    tls = listen.certificate is not None
-    address = f"{listen.host}:{server.port}"
-    database = full_name(server.url)
+    tls = where.certificate is not None
+    database = full_name(where.database)
     if format is OutputFormat.JSON:
         said = {"version": __version__, "database": database, "pid": os.getpid()}
-        print_json({**said, "grpc": {"address": address, "tls": tls}})
-        return
-    print_text(
-        f"Procession {__version__} runs, process {os.getpid()}. Stop it with Ctrl-C.",
-        f"Database: {database}",
-        f"gRPC:     {address}, {'TLS' if tls else 'plain text'} (the Zeebe protocol, and health checks)",
-        f'Connect:  any Zeebe client, or Procession("{"grpcs" if tls else "grpc"}://{address}") in Python',
-    )
-    if not tls and listen.host not in LOOPBACK:
+        print_json({**said, "grpc": {"address": where.address, "tls": tls}, "processes": pids})
+    else:
         print_text(
-            f"Warning:  {listen.host} can be reached from elsewhere, and nothing protects it: "
-            "use --tls-cert and --tls-key"
+            f"Procession {__version__} runs, process {os.getpid()}. Stop it with Ctrl-C.",
+            f"Database: {database}",
+            f"gRPC:     {where.address}, {'TLS' if tls else 'plain text'} (the Zeebe protocol)",
+            *([f"Nodes:    processes {', '.join(map(str, pids))}"] if pids else []),
+            f'Connect:  any Zeebe client, or Procession("{"grpcs" if tls else "grpc"}://{where.address}")',
         )
+        if not tls and where.host not in LOOPBACK:
+            print_text(
+                f"Warning:  {where.host} can be reached from elsewhere, and nothing protects it: "
+                "use --tls-cert and --tls-key"
+            )
+    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`procession start` and `procession publish`: what makes processes begin and go on."""
+"""`procession start`, `publish` and `signal`: what makes processes begin and go on."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ MessageName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the me
 CorrelationKey = Annotated[
     str, typer.Option(metavar="TEXT", help="Which of the waiting instances it is for.")
 ]
+SignalName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the signal.")]
 Ttl = Annotated[
     str, typer.Option(metavar="DURATION", help="How long it waits for those that come later: 30s, 1h, PT1H.")
 ]
@@ -180,3 +181,33 @@ def publish(
         print_json({"key": key, "name": name, "correlation_key": correlation_key, "message_id": message_id})
     else:
         print_text(f"Published: message {key}")
+
+
+def signal(
+    name: SignalName,
+    variables: Variables = None,
+    db: Database = DEFAULT_DATABASE,
+    upgrade: Upgrade = True,
+    format: Format = OutputFormat.TABLE,
+) -> None:
+    """Broadcast a signal.
+
+    It goes to every instance that waits for it, and starts every process that begins with it. It is not
+    kept for those that come later.
+
+    \b
+    Examples:
+      procession signal prices-changed
+      procession signal prices-changed --variables '{"list": "2026-03"}'
+    """
+    values = read_variables(variables)
+
+    async def _broadcast() -> int:
+        async with client(db, upgrade=upgrade) as app:
+            return await app.broadcast(name, values)
+
+    key = asyncio.run(_broadcast())
+    if format is OutputFormat.JSON:
+        print_json({"key": key, "name": name})
+    else:
+        print_text(f"Broadcast: signal {key}")

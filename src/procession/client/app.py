@@ -347,6 +347,16 @@ class Procession:
         published: int = await self._send(command, size)
         return published
 
+    async def broadcast(self, name: str, variables: Any = None) -> int:
+        """Broadcast a signal; answers its key. It is durable when this returns.
+
+        It goes to every instance that waits for it now, and starts every process that begins with it. It
+        is not kept: who waits for it later hears the next one.
+        """
+        texts, size = encode_variables(variables)
+        broadcast: int = await self._send(c.BroadcastSignal(name, texts), size)
+        return broadcast
+
     async def cancel(self, key: int) -> None:
         """Cancel a running process instance, with everything active in it.
 

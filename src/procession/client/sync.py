@@ -141,6 +141,10 @@ class SyncProcession:
         )
         return self._call(published)
 
+    def broadcast(self, name: str, variables: Any = None) -> int:
+        """See `Procession.broadcast`."""
+        return self._call(self._app.broadcast(name, variables))
+
     def cancel(self, key: int) -> None:
         """See `Procession.cancel`."""
         self._call(self._app.cancel(key))

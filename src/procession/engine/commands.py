@@ -30,6 +30,8 @@ class DeployedProcess(msgspec.Struct, frozen=True):
     version_tag: str | None
     message_starts: tuple[tuple[str, str], ...]
     """(element id, message name)"""
+    signal_starts: tuple[tuple[str, str], ...] = ()
+    """(element id, signal name)"""
 
 
 class DeployedFile(msgspec.Struct, frozen=True):
@@ -156,6 +158,36 @@ class MatchMessages(Command, frozen=True):
     subscription_key: int
 
 
+class BroadcastSignal(Command, frozen=True):
+    """Bring a signal to everybody who waits for it, a page at a time. Answers the signal's key."""
+
+    name: str
+    variables: Variables = {}
+    tenant: str = DEFAULT_TENANT
+    key: int | None = None
+    at: int | None = None
+    """When a process threw it, or when its first page was delivered; None: it is broadcast now."""
+    after: int = 0
+    """The highest key of the subscriptions it went to already; 0: none, nor to start events."""
+    reached: tuple[int, ...] = ()
+    """Subscriptions that heard it from its thrower."""
+
+
+class DeliverSignal(Command, frozen=True):
+    """Bring a signal to one of the subscriptions it was broadcast to."""
+
+    subscription_key: int
+    variables: Variables
+
+
+class StartBySignal(Command, frozen=True):
+    """Start at a signal start event. Answers the instance's key."""
+
+    definition_key: int
+    element_id: str
+    variables: Variables
+
+
 class TriggerTimer(Command, frozen=True):
     key: int
     forced: bool = False
@@ -246,6 +278,9 @@ AnyCommand = (
     | UpdateJob
     | PublishMessage
     | CorrelateMessage
+    | BroadcastSignal
+    | DeliverSignal
+    | StartBySignal
     | TriggerTimer
     | ResolveIncident
     | SetVariables

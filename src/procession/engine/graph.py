@@ -17,6 +17,7 @@ from procession.model import (
     MultiInstance,
     Process,
     SequenceFlow,
+    Signal,
     Timer,
 )
 
@@ -116,6 +117,8 @@ class Node:
         self.message_name = compiled(self.message.name) if self.message and self.message.name else None
         key = self.message.correlation_key if self.message else None
         self.correlation_key = compiled(key) if key else None
+        self.signal = next((e for e in events if isinstance(e, Signal)), None)
+        self.signal_name = compiled(self.signal.name) if self.signal and self.signal.name else None
         self.error = next((e for e in events if isinstance(e, Error)), None)
         self.error_code = compiled(self.error.code) if self.error and self.error.code else None
         called = model.called if model else None
@@ -135,8 +138,19 @@ class Node:
 
     @cached_property
     def awaits_events(self) -> bool:
-        """Whether the element itself waits for timers or messages."""
-        return self.timer is not None or self.message is not None or self.kind is Kind.EVENT_BASED_GATEWAY
+        """Whether the element itself waits for timers, messages or signals."""
+        return (
+            self.timer is not None
+            or self.message is not None
+            or self.signal is not None
+            or self.kind is Kind.EVENT_BASED_GATEWAY
+        )
+
+    @cached_property
+    def awaits_signals(self) -> bool:
+        """Whether it, one of its boundary events or an event it chooses from waits for a signal."""
+        chosen = [flow.target for flow in self.outgoing] if self.kind is Kind.EVENT_BASED_GATEWAY else []
+        return any(node.signal is not None for node in (self, *self.boundaries, *chosen))
 
     @cached_property
     def is_plain(self) -> bool:
@@ -149,24 +163,27 @@ class Node:
         """Whether a token stays here; a script that is FEEL is evaluated at once."""
         return self.behaviour.waits and (self.script is None or self.loop is not None)
 
+    @property
+    def event_values(self) -> tuple[Value | None, ...]:
+        """What has to be evaluated to wait for its event, or to throw it."""
+        return (
+            self.timer_value,
+            self.message_name,
+            self.correlation_key,
+            self.signal_name,
+            self.error_code,
+        )
+
     @cached_property
     def entry_reads(self) -> frozenset[str]:
         """Variables that activating the element touches: mappings, job attributes, its own events."""
         mapped = [m.source for m in self.inputs]
         names = set(reads_of(*mapped, self.job_type, self.job_retries, self.job_priority, self.script))
-        names.update(reads_of(self.timer_value, self.message_name, self.correlation_key, self.error_code))
-        names.update(reads_of(self.called_process))
+        names.update(reads_of(*self.event_values, self.called_process))
         if self.loop is not None:
             names.update(reads_of(self.loop.collection, self.loop.cardinality))
         for boundary in self.boundaries:
-            names.update(
-                reads_of(
-                    boundary.timer_value,
-                    boundary.message_name,
-                    boundary.correlation_key,
-                    boundary.error_code,
-                )
-            )
+            names.update(reads_of(*boundary.event_values))
         return frozenset(names)
 
     @cached_property

@@ -128,6 +128,8 @@ def _want_events(want: Reads, element: ElementInstance, node: Node) -> None:
     if has_events(node, element):
         want.find(want.unit.timers, "element", element.key)
         want.find(want.unit.subscriptions, "element", element.key)
+        if node.awaits_signals:
+            want.find(want.unit.signals, "element", element.key)
 
 
 def _want_frontier(

@@ -122,6 +122,18 @@ class StartSubscription(Record):
     element_id: str
 
 
+class SignalStart(Record):
+    """A signal start event of the latest version of a process."""
+
+    key: int
+    definition_key: int
+    tenant: str
+    process_id: str
+    name: str
+    element_id: str
+    opened_at: int
+
+
 class ProcessInstance(Record):
     """A run of a process; also its root scope. Called instances share their caller's `root_key`."""
 
@@ -225,6 +237,19 @@ class MessageSubscription(Record):
     process_id: str
     name: str
     correlation_key: str
+
+
+class SignalSubscription(Record):
+    key: int
+    root_key: int
+    instance_key: int
+    element_key: int
+    """Where the token waits, as for a timer."""
+    target_id: str
+    tenant: str
+    name: str
+    opened_at: int
+    """Signals that were broadcast before are not heard."""
 
 
 class Message(Record):

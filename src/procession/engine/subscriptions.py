@@ -1,4 +1,4 @@
-"""What elements wait for: timers and message subscriptions, opened and closed together."""
+"""What elements wait for: timers, message and signal subscriptions, opened and closed together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import msgspec
 from procession.engine import commands as c
 from procession.engine import schedule, variables
 from procession.engine.graph import Node
-from procession.engine.records import ElementInstance, IncidentType, MessageSubscription, Timer
+from procession.engine.records import (
+    ElementInstance,
+    IncidentType,
+    MessageSubscription,
+    SignalSubscription,
+    Timer,
+)
 from procession.engine.run import Run, Stuck
 from procession.engine.variables import Chain
 
@@ -21,6 +27,7 @@ class Awaited(msgspec.Struct, frozen=True):
     timer: schedule.Due | None = None
     message: tuple[str, str] | None = None
     """(name, correlation key)"""
+    signal: str | None = None
 
 
 def has_events(node: Node, element: ElementInstance) -> bool:
@@ -35,12 +42,16 @@ def open_events(run: Run, element: ElementInstance, targets: Iterable[Node]) -> 
         Stuck: a name, key or time cannot be evaluated.
     """
     chain = variables.chain_of(run, element)
-    awaited = [_evaluate(run, target, chain) for target in targets if target.timer or target.message]
+    awaited = [
+        _evaluate(run, target, chain) for target in targets if target.timer or target.message or target.signal
+    ]
     for event in awaited:
         if event.timer is not None:
             _open_timer(run, element, event.target, event.timer)
         elif event.message is not None:
             _open_message(run, element, event.target, *event.message)
+        elif event.signal is not None:
+            _open_signal(run, element, event.target, event.signal)
 
 
 def close_events(run: Run, element: ElementInstance) -> None:
@@ -49,14 +60,19 @@ def close_events(run: Run, element: ElementInstance) -> None:
         run.unit.timers.remove(timer)
     for subscription in run.unit.subscriptions.find("element", element.key):
         run.unit.subscriptions.remove(subscription)
+    if run.node(element).awaits_signals:
+        for signal in run.unit.signals.find("element", element.key):
+            run.unit.signals.remove(signal)
 
 
 def _evaluate(run: Run, target: Node, chain: Chain) -> Awaited:
     if target.timer is not None and target.timer_value is not None:
         value = variables.evaluate(run, target.timer_value, chain)
         return Awaited(target, timer=schedule.first_due(target.timer.kind, value, run.now, run.zone))
+    if target.signal_name is not None:
+        return Awaited(target, signal=variables.text(run, target.signal_name, chain, "the signal name"))
     if target.message_name is None or target.correlation_key is None:
-        raise LookupError(f"event {target.id!r} has neither timer nor message")
+        raise LookupError(f"event {target.id!r} waits for nothing")
     name = variables.text(run, target.message_name, chain, "the message name")
     return Awaited(target, message=(name, _correlation_key(run, target, chain)))
 
@@ -84,6 +100,21 @@ def _open_timer(run: Run, element: ElementInstance, target: Node, due: schedule.
             due.at,
             due.cycle,
             due.repetitions,
+        )
+    )
+
+
+def _open_signal(run: Run, element: ElementInstance, target: Node, name: str) -> None:
+    run.unit.signals.add(
+        SignalSubscription(
+            run.new_key(),
+            element.root_key,
+            element.instance_key,
+            element.key,
+            target.id,
+            run.instance(element.instance_key).tenant,
+            name,
+            run.now,
         )
     )
 

@@ -19,6 +19,9 @@ class Index(msgspec.Struct, frozen=True):
     unique: bool = False
     limit: int | None = None
     """At most so many are loaded at once, lowest keys first."""
+    paged: bool = False
+    """A value ends with a key, and only records with higher keys are found: `limit` of them, and only
+    what is stored, not what the transaction adds."""
     locks: bool = False
     """Who looks up a value has it alone until its transaction ends. Indexes of the same name share locks."""
 
@@ -38,6 +41,8 @@ class TableSpec(msgspec.Struct, frozen=True):
 
 AT_AN_ELEMENT = (("element_instance", "element_key"), ("process_instance", "instance_key"))
 
+SIGNALLED_AT_ONCE = 1000
+"""How many subscriptions one transaction brings a signal to."""
 CHILDREN_AT_ONCE = 500
 """How many children of a scope one transaction looks at."""
 
@@ -53,6 +58,10 @@ TABLES: dict[str, TableSpec] = {
     ),
     "start_subscription": TableSpec(
         r.StartSubscription,
+        indexes={"name": Index(("tenant", "name")), "process": Index(("tenant", "process_id"))},
+    ),
+    "signal_start": TableSpec(
+        r.SignalStart,
         indexes={"name": Index(("tenant", "name")), "process": Index(("tenant", "process_id"))},
     ),
     "process_instance": TableSpec(
@@ -120,6 +129,14 @@ TABLES: dict[str, TableSpec] = {
         indexes={
             "element": Index(("element_key",)),
             "message": Index(("tenant", "name", "correlation_key"), locks=True),
+        },
+        companions=AT_AN_ELEMENT,
+    ),
+    "signal_subscription": TableSpec(
+        r.SignalSubscription,
+        indexes={
+            "element": Index(("element_key",)),
+            "signal": Index(("tenant", "name"), limit=SIGNALLED_AT_ONCE, paged=True),
         },
         companions=AT_AN_ELEMENT,
     ),

@@ -20,7 +20,7 @@ def throw_error(run: Run, thrower: ElementInstance, code: str, values: dict[str,
             if boundary is not None:
                 lifecycle.trigger_boundary(run, host, boundary, values)
                 return True
-        host = _around(run, host)
+        host = around(run, host)
     return False
 
 
@@ -33,7 +33,7 @@ def _catching(run: Run, host: ElementInstance, code: str) -> Node | None:
     return next((boundary for boundary in events if boundary.error_code is None), None)
 
 
-def _around(run: Run, element: ElementInstance) -> ElementInstance | None:
+def around(run: Run, element: ElementInstance) -> ElementInstance | None:
     """The element instance whose inside this one is part of."""
     if element.scope_key != element.instance_key:
         return run.element(element.scope_key)

@@ -185,7 +185,7 @@ class Table(Generic[R]):
         return owner in self.fresh or owner in self.owners
 
     def find(self, index: str, value: Key) -> list[R]:
-        """All records with this value of an index, lowest key first.
+        """All records with this value of an index, lowest key first; of a paged one, the stored ones.
 
         Raises:
             Missed: the look-up was not loaded.
@@ -196,6 +196,8 @@ class Table(Generic[R]):
             keys = self._recall(view, value)
             if keys is None:
                 raise Missed(self.name, index, value)
+        if view.spec.paged:
+            return [present for key in keys or () if (present := self.get(key)) is not None]
         if not view.asked:
             view.asked = True
             self.asked.append(view)
@@ -296,11 +298,13 @@ _ATTRIBUTES = {
     "resources": "resource",
     "definitions": "definition",
     "starts": "start_subscription",
+    "signal_starts": "signal_start",
     "instances": "process_instance",
     "elements": "element_instance",
     "jobs": "job",
     "timers": "timer",
     "subscriptions": "message_subscription",
+    "signals": "signal_subscription",
     "messages": "message",
     "correlations": "correlation",
     "variables": "variable",
@@ -322,11 +326,13 @@ class Unit:
     resources: Table[r.Resource]
     definitions: Table[r.Definition]
     starts: Table[r.StartSubscription]
+    signal_starts: Table[r.SignalStart]
     instances: Table[r.ProcessInstance]
     elements: Table[r.ElementInstance]
     jobs: Table[r.Job]
     timers: Table[r.Timer]
     subscriptions: Table[r.MessageSubscription]
+    signals: Table[r.SignalSubscription]
     messages: Table[r.Message]
     correlations: Table[r.Correlation]
     variables: Table[r.Variable]

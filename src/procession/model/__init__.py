@@ -1,6 +1,6 @@
 """What a process is: frozen nodes, flows, events and expressions. No XML, no I/O."""
 
-from procession.model.event import Error, EventDefinition, Message, Terminate, Timer, TimerKind
+from procession.model.event import Error, EventDefinition, Message, Signal, Terminate, Timer, TimerKind
 from procession.model.expression import Expression, IoMapping, text_or_expression
 from procession.model.fault import Fault
 from procession.model.process import (
@@ -35,6 +35,7 @@ __all__ = [
     "Process",
     "Script",
     "SequenceFlow",
+    "Signal",
     "Terminate",
     "Timer",
     "TimerKind",

@@ -35,6 +35,16 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     line: int | None = None
 
 
+class Signal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A signal by name: it reaches everybody who waits for it when it is broadcast (section 10.5.5).
+
+    Without a name the model is refused.
+    """
+
+    name: str | Expression | None
+    line: int | None = None
+
+
 class Error(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """An error by code. A catching event without a code (None) catches every error."""
 
@@ -48,4 +58,4 @@ class Terminate(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     line: int | None = None
 
 
-EventDefinition = Timer | Message | Error | Terminate
+EventDefinition = Timer | Message | Signal | Error | Terminate

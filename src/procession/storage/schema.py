@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from procession.engine.tables import TABLES, Index, TableSpec
 
-VERSION = 1
+VERSION = 2
 """Of the schema this program writes."""
-READABLE_SINCE = 1
+READABLE_SINCE = 2
 """Programs whose own version is at least this can work with it."""
 
 metadata = sa.MetaData()
@@ -73,8 +73,8 @@ def _index(table: sa.Table, index: Index) -> None:
     if index.open_only:
         conditions.append(table.c.ended_at.is_(None))
     where = sa.and_(*conditions) if conditions else None
-    name = f"ix_{table.name}_{'_'.join(index.fields)}"
-    columns = [table.c[field] for field in index.fields]
+    columns = [table.c[field] for field in (*index.fields, *(("key",) if index.paged else ()))]
+    name = f"ix_{table.name}_{'_'.join(column.name for column in columns)}"
     sa.Index(name, *columns, unique=index.unique, sqlite_where=where, postgresql_where=where)
 
 

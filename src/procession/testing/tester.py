@@ -120,6 +120,12 @@ class ProcessTester:
         self._engine.settle()
         return key
 
+    def broadcast(self, name: str, variables: Any = None) -> int:
+        """Broadcast a signal; answers its key. See `Procession.broadcast`."""
+        key = self.app.broadcast(name, variables)
+        self._engine.settle()
+        return key
+
     def complete_job(self, job: str, variables: Any = None) -> None:
         """Complete the oldest open job of this type or element.
 

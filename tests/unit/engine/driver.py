@@ -123,6 +123,9 @@ class Driver:
         spec = TABLES[table.name].indexes[index]
         of = attrgetter(*spec.fields)
         for value in values:
+            if spec.paged:
+                self._load_page(table, index, value)
+                continue
             found = [
                 key
                 for key, row in sorted(self.rows[table.name].items())
@@ -131,6 +134,17 @@ class Driver:
             ][: spec.limit]
             table.indexes[index].loaded[value] = found
             table.loaded.update((key, self.rows[table.name][key]) for key in found)
+
+    def _load_page(self, table: Table[Any], index: str, value: Any) -> None:
+        spec = TABLES[table.name].indexes[index]
+        of = attrgetter(*spec.fields)
+        found = [
+            key
+            for key, row in sorted(self.rows[table.name].items())
+            if of(table.record(*row)) == value[:-1] and key > value[-1]
+        ][: spec.limit]
+        table.indexes[index].loaded[value] = found
+        table.loaded.update((key, self.rows[table.name][key]) for key in found)
 
     def _write(self, unit: Unit) -> None:
         for table in unit.touched():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from procession.bpmn.quoting import quoted
 from procession.bpmn.rules.scope import Scope
-from procession.model import Error, Fault, FlowNode, Kind, Message
+from procession.model import Error, Fault, FlowNode, Kind, Message, Signal
 
 
 def hosts_are_activities(scope: Scope) -> Iterator[Fault]:
@@ -52,6 +52,8 @@ def _trigger(node: FlowNode) -> tuple[str, object] | None:
             return "error", event.code
         if isinstance(event, Message) and isinstance(event.name, str):
             return "message", event.name
+        if isinstance(event, Signal) and isinstance(event.name, str):
+            return "signal", event.name
     return None
 
 

@@ -1,4 +1,4 @@
-"""Timers, messages and errors: what an event needs to be caught or thrown."""
+"""Timers, messages, signals and errors: what an event needs to be caught or thrown."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TypeVar
 from procession.bpmn.quoting import quoted
 from procession.bpmn.rules.scope import Scope
 from procession.bpmn.timers import problem
-from procession.model import Error, Expression, Fault, FlowNode, Kind, Message, Timer, TimerKind
+from procession.model import Error, Expression, Fault, FlowNode, Kind, Message, Signal, Timer, TimerKind
 
 _CATCHES_MESSAGE = (Kind.START_EVENT, Kind.CATCH_EVENT, Kind.BOUNDARY_EVENT, Kind.RECEIVE_TASK)
 
-_Event = TypeVar("_Event", Timer, Message, Error)
+_Event = TypeVar("_Event", Timer, Message, Signal, Error)
 
 
 def _events(scope: Scope, wanted: type[_Event], *kinds: Kind) -> Iterator[tuple[FlowNode, _Event]]:
@@ -56,6 +56,12 @@ def caught_messages_have_a_key(scope: Scope) -> Iterator[Fault]:
         )
 
 
+def signals_have_a_name(scope: Scope) -> Iterator[Fault]:
+    for node, signal in _events(scope, Signal, *Kind):
+        if not signal.name and node.id not in scope.incomplete:
+            yield scope.fault(node, "its signal has no name; give the signal one", signal.line)
+
+
 def thrown_errors_have_a_code(scope: Scope) -> Iterator[Fault]:
     for node, error in _events(scope, Error, Kind.END_EVENT):
         if not error.code:
@@ -75,6 +81,7 @@ RULES = (
     cycles_do_not_interrupt,
     caught_messages_have_a_name,
     caught_messages_have_a_key,
+    signals_have_a_name,
     thrown_errors_have_a_code,
     caught_errors_are_constant,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from procession.bpmn.quoting import quoted
 from procession.bpmn.rules.scope import Scope
-from procession.model import Fault, FlowNode, Kind, Message, Timer, TimerKind
+from procession.model import Fault, FlowNode, Kind, Message, Signal, Timer, TimerKind
 
 _MIN_EVENTS = 2
 
@@ -35,9 +35,9 @@ def events_follow_an_event_gateway(scope: Scope) -> Iterator[Fault]:
     for gateway in scope.of_kind(Kind.EVENT_BASED_GATEWAY):
         if len(gateway.outgoing) < _MIN_EVENTS:
             yield scope.fault(gateway, "an event-based gateway needs at least two outgoing flows")
-        messages: dict[str, str] = {}
+        awaited: dict[tuple[str, str], str] = {}
         for target in _targets(scope, gateway):
-            yield from _successor(scope, gateway, target, messages)
+            yield from _successor(scope, gateway, target, awaited)
 
 
 def _targets(scope: Scope, gateway: FlowNode) -> Iterator[FlowNode]:
@@ -48,13 +48,11 @@ def _targets(scope: Scope, gateway: FlowNode) -> Iterator[FlowNode]:
 
 
 def _successor(
-    scope: Scope, gateway: FlowNode, target: FlowNode, messages: dict[str, str]
+    scope: Scope, gateway: FlowNode, target: FlowNode, awaited: dict[tuple[str, str], str]
 ) -> Iterator[Fault]:
     if target.kind is not Kind.CATCH_EVENT:
-        message = (
-            f"it leads to {target.kind} {quoted(target.id)}; only timer and message catch events may follow"
-        )
-        yield scope.fault(gateway, message)
+        allowed = "only timer, message and signal catch events may follow"
+        yield scope.fault(gateway, f"it leads to {target.kind} {quoted(target.id)}; {allowed}")
         return
     if len(target.incoming) > 1:
         yield scope.fault(target, f"it follows {quoted(gateway.id)}, so no other flow may lead to it")
@@ -63,11 +61,12 @@ def _successor(
             yield scope.fault(
                 target, f"after {quoted(gateway.id)} a timer fires once; use timeDate or timeDuration"
             )
-        elif isinstance(event, Message) and isinstance(event.name, str):
-            other = messages.setdefault(event.name, target.id)
+        elif isinstance(event, Message | Signal) and isinstance(event.name, str):
+            what = type(event).__name__.lower()
+            other = awaited.setdefault((what, event.name), target.id)
             if other != target.id:
                 yield scope.fault(
-                    target, f"{quoted(other)} waits for message {quoted(event.name)} already; merge them"
+                    target, f"{quoted(other)} waits for {what} {quoted(event.name)} already; merge them"
                 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from procession.bpmn.quoting import quoted
 from procession.bpmn.rules.scope import Scope
-from procession.model import Fault, FlowNode, Kind, Message
+from procession.model import Fault, FlowNode, Kind, Message, Signal
 
 
 def has_a_start(scope: Scope) -> Iterator[Fault]:
@@ -28,15 +28,16 @@ def sub_process_starts_plainly(scope: Scope) -> Iterator[Fault]:
             yield scope.fault(node, "a sub-process is started by its parent; make this a none start event")
 
 
-def each_message_starts_once(scope: Scope) -> Iterator[Fault]:
-    first: dict[str, str] = {}
+def each_message_and_signal_starts_once(scope: Scope) -> Iterator[Fault]:
+    first: dict[tuple[str, str], str] = {}
     for node in _known_starts(scope):
         for event in node.events:
-            if isinstance(event, Message) and isinstance(event.name, str):
-                other = first.setdefault(event.name, node.id)
+            if isinstance(event, Message | Signal) and isinstance(event.name, str):
+                what = type(event).__name__.lower()
+                other = first.setdefault((what, event.name), node.id)
                 if other != node.id:
                     yield scope.fault(
-                        node, f"{quoted(other)} starts on message {quoted(event.name)} already; merge them"
+                        node, f"{quoted(other)} starts on {what} {quoted(event.name)} already; merge them"
                     )
 
 
@@ -73,6 +74,6 @@ RULES = (
     has_a_start,
     at_most_one_none_start,
     sub_process_starts_plainly,
-    each_message_starts_once,
+    each_message_and_signal_starts_once,
     everything_is_reachable,
 )

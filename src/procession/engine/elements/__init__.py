@@ -10,6 +10,7 @@ from procession.engine.elements import (
     jobs,
     multi_instance,
     scopes,
+    signal_throws,
     tasks,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "jobs",
     "multi_instance",
     "scopes",
+    "signal_throws",
     "tasks",
 ]

@@ -8,11 +8,11 @@ from procession.engine.elements.tasks import PassThrough
 from procession.engine.graph import Node
 from procession.engine.records import ElementInstance
 from procession.engine.run import Run
-from procession.model import Error, Kind, Message, Timer
+from procession.model import Error, Kind, Message, Signal, Timer
 
 
 class Catch(Behaviour):
-    """Waits for its own timer or message: intermediate catch events and receive tasks."""
+    """Waits for its own timer, message or signal: intermediate catch events and receive tasks."""
 
     def activate(self, run: Run, element: ElementInstance, node: Node) -> None:
         subscriptions.open_events(run, element, (node,))
@@ -32,9 +32,12 @@ class Catch(Behaviour):
 
 register(PassThrough(), Kind.START_EVENT, Kind.THROW_EVENT)
 register(PassThrough(), Kind.START_EVENT, event=Message)
+register(PassThrough(), Kind.START_EVENT, event=Signal)
 register(PassThrough(), Kind.BOUNDARY_EVENT, event=Timer)
 register(PassThrough(), Kind.BOUNDARY_EVENT, event=Message)
+register(PassThrough(), Kind.BOUNDARY_EVENT, event=Signal)
 register(PassThrough(), Kind.BOUNDARY_EVENT, event=Error)
 register(Catch(), Kind.CATCH_EVENT, Kind.RECEIVE_TASK)
 register(Catch(), Kind.CATCH_EVENT, event=Timer)
 register(Catch(), Kind.CATCH_EVENT, Kind.RECEIVE_TASK, event=Message)
+register(Catch(), Kind.CATCH_EVENT, event=Signal)

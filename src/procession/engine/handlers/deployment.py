@@ -5,7 +5,7 @@ from __future__ import annotations
 from procession.engine import commands as c
 from procession.engine.handling import Handler, handles
 from procession.engine.reads import Reads
-from procession.engine.records import Definition, Resource, StartSubscription
+from procession.engine.records import Definition, Resource, SignalStart, StartSubscription
 from procession.engine.run import Run
 
 
@@ -17,6 +17,7 @@ class Deploy(Handler[c.Deploy]):
                 identity = (command.tenant, process.process_id)
                 want.find(unit.definitions, "versions", identity)
                 want.find(unit.starts, "process", identity)
+                want.find(unit.signal_starts, "process", identity)
 
     def execute(self, command: c.Deploy, run: Run) -> list[Definition]:
         deployment_key = run.new_key()
@@ -67,13 +68,27 @@ def _deploy_process(
             run.now,
         )
     )
-    for old in run.unit.starts.find("process", (tenant, process.process_id)):
+    _replace_starts(definition, process, run)
+    _replace_signal_starts(definition, process, run)
+    return definition
+
+
+def _replace_starts(definition: Definition, process: c.DeployedProcess, run: Run) -> None:
+    identity = (definition.tenant, definition.process_id)
+    for old in run.unit.starts.find("process", identity):
         run.unit.starts.remove(old)
     for element_id, name in process.message_starts:
-        run.unit.starts.add(
-            StartSubscription(run.new_key(), definition.key, tenant, process.process_id, name, element_id)
+        run.unit.starts.add(StartSubscription(run.new_key(), definition.key, *identity, name, element_id))
+
+
+def _replace_signal_starts(definition: Definition, process: c.DeployedProcess, run: Run) -> None:
+    identity = (definition.tenant, definition.process_id)
+    for old in run.unit.signal_starts.find("process", identity):
+        run.unit.signal_starts.remove(old)
+    for element_id, name in process.signal_starts:
+        run.unit.signal_starts.add(
+            SignalStart(run.new_key(), definition.key, *identity, name, element_id, run.now)
         )
-    return definition
 
 
 handles(c.Deploy, Deploy())

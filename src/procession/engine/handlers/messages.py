@@ -19,6 +19,7 @@ from procession.engine.records import (
     Correlation,
     Message,
     MessageSubscription,
+    SignalSubscription,
     StartSubscription,
 )
 from procession.engine.run import Run
@@ -158,7 +159,7 @@ class Correlate(Handler[c.CorrelateMessage]):
             _offer_again(command, run)
 
 
-def trigger(subscription: MessageSubscription, values: c.Variables, run: Run) -> bool:
+def trigger(subscription: MessageSubscription | SignalSubscription, values: c.Variables, run: Run) -> bool:
     """Fire the event behind a subscription. False if its element is not waiting (any more)."""
     element = run.unit.elements.get(subscription.element_key)
     if element is None or element.state not in (ACTIVATED, COMPLETING):

@@ -11,7 +11,7 @@ from procession.errors import ResourceExhausted
 
 PATIENCE_SECONDS = 1.0
 FIRST = 1000.0
-LEAST = 16.0
+LEAST = 128.0
 MOST = 10_000.0
 _WEIGHT = 0.05
 """Of one command in the limit."""
@@ -43,5 +43,5 @@ class Admission:
         if seconds > PATIENCE_SECONDS:
             fitting = among * PATIENCE_SECONDS / seconds
             self.limit = max(LEAST, self.limit + _WEIGHT * min(fitting - self.limit, 0.0))
-        elif among * 2 > self.limit:
+        elif seconds * 2 < PATIENCE_SECONDS and among * 2 > self.limit:
             self.limit = min(MOST, self.limit + 1)

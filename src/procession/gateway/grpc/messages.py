@@ -1,4 +1,4 @@
-"""Publishing messages."""
+"""Publishing messages and broadcasting signals."""
 
 from __future__ import annotations
 
@@ -26,3 +26,11 @@ async def publish(core: Core, request: Any) -> pb.PublishMessageResponse:
         variables,
     )
     return pb.PublishMessageResponse(key=await core.begin(command, size), tenantId=DEFAULT_TENANT)
+
+
+@unary("BroadcastSignal", "BROADCAST", lambda r: f"broadcast signal {r.signalName!r}")
+async def broadcast(core: Core, request: Any) -> pb.BroadcastSignalResponse:
+    check_tenant(request.tenantId)
+    variables, size = read_variables(request.variables)
+    key = await core.begin(c.BroadcastSignal(request.signalName, variables), size)
+    return pb.BroadcastSignalResponse(key=key, tenantId=DEFAULT_TENANT)

@@ -116,7 +116,10 @@ def _compile(name: str, spec: TableSpec) -> TableStatements:
             key: statement(f"{name}/index/{key}", _by_index(name, spec, index, types))
             for key, index in spec.indexes.items()
         },
-        values={key: _arrays(name, index.fields) for key, index in spec.indexes.items()},
+        values={
+            key: _arrays(name, (*index.fields, "key") if index.paged else index.fields)
+            for key, index in spec.indexes.items()
+        },
         companions=tuple((other, _companion(name, other, field)) for other, field in spec.companions),
     )
 
@@ -184,6 +187,8 @@ def _by_key(name: str, spec: TableSpec, types: dict[str, str]) -> str:
 
 
 def _by_index(name: str, spec: TableSpec, index: Index, types: dict[str, str]) -> str:
+    if index.paged:
+        return _page(name, index, types)
     match = " AND ".join(f"t.{field}=v.{field}" for field in index.fields)
     if index.open_only:
         match += " AND t.ended_at IS NULL"
@@ -193,6 +198,17 @@ def _by_index(name: str, spec: TableSpec, index: Index, types: dict[str, str]) -
     return (
         f"SELECT t.* FROM {_unnest(index.fields, types)} CROSS JOIN LATERAL (SELECT {columns(name)} "
         f"FROM {name} t WHERE {match} {apart}) t ORDER BY {order}"
+    )
+
+
+def _page(name: str, index: Index, types: dict[str, str]) -> str:
+    """Compared as whole rows: only their index has them in this order, so that no other can be taken."""
+    given = [f"${number}::{types[field]}[]" for number, field in enumerate((*index.fields, "key"), 1)]
+    first = ",".join(f"({array})[1]" for array in given[:-1])
+    fields = ",".join(f"t.{field}" for field in index.fields)
+    return (
+        f"SELECT {columns(name)} FROM {name} t WHERE ({fields},t.key)>({first},({given[-1]})[1]) "
+        f"AND ({fields})<=({first}) ORDER BY {fields},t.key LIMIT {index.limit}"
     )
 
 

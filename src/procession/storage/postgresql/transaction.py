@@ -170,8 +170,9 @@ class PostgreSQLTransaction(Transaction):
             if keys:
                 asked += self._ask_keys(name, keys)
         found = [
-            (name, index, list(values), self._ask_index(name, index, list(values)))
+            (name, index, block, self._ask_index(name, index, block))
             for (name, index), values in reads.finds.items()
+            for block in _together(name, index, values)
         ]
         if asked or found:
             try:
@@ -369,6 +370,12 @@ def _put(table: Table[Any], rows: Iterable[Row], keys: Iterable[Any]) -> None:
         known(key, None)
 
 
+def _together(name: str, index: str, values: Iterable[Any]) -> list[list[Any]]:
+    """The values that are asked for at once: of a page one cannot tell which of several values found it."""
+    listed = list(values)
+    return [[value] for value in listed] if TABLES[name].indexes[index].paged else [listed]
+
+
 def _put_found(table: Table[Any], index: str, values: list[Any], rows: list[Row]) -> None:
     view = table.indexes[index]
     fields = TABLES[table.name].record.__struct_fields__
@@ -379,6 +386,9 @@ def _put_found(table: Table[Any], index: str, values: list[Any], rows: list[Row]
     for row in rows:
         key = key_of(row)
         known(key, row)
+        if view.spec.paged:
+            found[values[0]].append(key)
+            continue
         value = row[places[0]] if len(places) == 1 else tuple(row[place] for place in places)
         found[value].append(key)
     view.loaded.update(found)

@@ -19,6 +19,7 @@ from procession.engine.records import (
     Join,
     MessageSubscription,
     Record,
+    SignalSubscription,
     Timer,
 )
 from procession.model import FlowNode, Kind
@@ -28,7 +29,7 @@ from procession.storage.searches.reading import moment, now
 from procession.storage.searches.values import WaitingAt
 
 R = TypeVar("R", bound=Record)
-E = TypeVar("E", Timer, MessageSubscription)
+E = TypeVar("E", Timer, MessageSubscription, SignalSubscription)
 
 _element = tables["element_instance"].c
 _instance = tables["process_instance"].c
@@ -42,6 +43,7 @@ class _Around(msgspec.Struct):
     incidents: dict[int, IncidentRecord]
     timers: dict[int, list[Timer]]
     messages: dict[int, list[MessageSubscription]]
+    signals: dict[int, list[SignalSubscription]]
     called: dict[int, list[int]]
 
 
@@ -72,6 +74,9 @@ def _look_around(connection: sa.Connection, keys: sa.Select[Any]) -> _Around:
         timers=_grouped(_records(connection, "timer", Timer, "element_key", keys)),
         messages=_grouped(
             _records(connection, "message_subscription", MessageSubscription, "element_key", keys)
+        ),
+        signals=_grouped(
+            _records(connection, "signal_subscription", SignalSubscription, "element_key", keys)
         ),
         called=_called(connection, keys),
     )
@@ -157,13 +162,15 @@ def _job_reason(job: Job, at: int) -> str:
 
 
 def _events(element: ElementInstance, around: _Around) -> Iterable[str]:
-    """Timers and messages: of the element itself, or of its boundary events and successors."""
+    """Messages, signals and timers: of the element itself, or of its boundary events and successors."""
     for subscription in around.messages.get(element.key, ()):
         yield _at(
             subscription.target_id,
             element,
             f"message {subscription.name} with correlation key {subscription.correlation_key}",
         )
+    for signal in around.signals.get(element.key, ()):
+        yield _at(signal.target_id, element, f"signal {signal.name}")
     for timer in around.timers.get(element.key, ()):
         yield _at(timer.target_id, element, f"timer due {_time(timer.due)}")
 

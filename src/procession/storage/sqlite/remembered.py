@@ -52,7 +52,13 @@ def _layouts(*names: str) -> dict[str, _Layout]:
 
 
 _WITH_KEYS = _layouts(
-    "process_instance", "element_instance", "job", "timer", "message_subscription", "incident"
+    "process_instance",
+    "element_instance",
+    "job",
+    "timer",
+    "message_subscription",
+    "signal_subscription",
+    "incident",
 )
 """Their rows have keys of their own, by which they and what belongs to them are asked for."""
 _OF_SCOPES = _layouts("variable", "join_token", "item")

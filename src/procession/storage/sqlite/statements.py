@@ -126,12 +126,21 @@ def _select(name: str, columns: str, fields: tuple[str, ...]) -> str:
 
 
 def _find(name: str, columns: str, index: Index, spec: TableSpec) -> str:
+    if index.paged:
+        return _page(name, columns, index)
     statement = _select(name, columns, index.fields)
     if index.open_only:
         joiner = " AND " if len(index.fields) == 1 else " WHERE "
         statement = f"{statement}{joiner}t.ended_at IS NULL"
     statement = f"{statement} ORDER BY {','.join(f't.{field}' for field in spec.key)}"
     return statement if index.limit is None else f"{statement} LIMIT {index.limit}"
+
+
+def _page(name: str, columns: str, index: Index) -> str:
+    """For a single value, so that the index gives the order and no more than a page is read."""
+    match = "".join(f"t.{field}=json_extract(?1,'$[0][{i}]') AND " for i, field in enumerate(index.fields))
+    after = f"t.key>json_extract(?1,'$[0][{len(index.fields)}]')"
+    return f"SELECT {columns} FROM {name} t WHERE {match}{after} ORDER BY t.key LIMIT {index.limit}"
 
 
 STATEMENTS = {name: compile_statements(name, spec) for name, spec in TABLES.items()}

@@ -146,6 +146,9 @@ class SQLiteTransaction(Transaction):
         for row in rows:
             key = key_of(row)
             table.loaded[key] = row
+            if view.spec.paged:
+                found[values[0]].append(key)
+                continue
             value = row[places[0]] if len(places) == 1 else tuple(row[place] for place in places)
             found[value].append(key)
         view.loaded.update(found)
