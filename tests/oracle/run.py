@@ -125,25 +125,34 @@ class Run:
         process: str = "p",
         fetch: Sequence[str] = (),
         timeout_ms: int = 20_000,
-    ) -> asyncio.Task[None]:
-        """Create an instance; the task ends when its result has been noted."""
+    ) -> asyncio.Task[Any]:
+        """Create an instance, and ask for its result: `answer` waits for it."""
         request = pb.CreateProcessInstanceWithResultRequest(
             request=self.creation(process, variables, -1, (), 0),
             requestTimeout=timeout_ms,
             fetchVariables=fetch,
         )
 
-        async def wait() -> None:
-            answer = await self.call(f"result of {process}", "CreateProcessInstanceWithResult", request)
-            if answer is not None:
-                self.instance = answer.processInstanceKey
-                self.note(f"  {shown(json.loads(answer.variables))}")
+        call = self.side.stub.CreateProcessInstanceWithResult(request, timeout=90)
 
-        return asyncio.create_task(wait())
+        async def answer() -> Any:
+            return await call
+
+        return asyncio.create_task(answer())
+
+    async def answer(self, waiting: asyncio.Task[Any]) -> None:
+        """Wait for the result of an instance that was created, and note it."""
+        try:
+            answer = await waiting
+        except grpc.aio.AioRpcError as error:
+            self.note(f"result: {error.code().name}")
+            return
+        self.instance = answer.processInstanceKey
+        self.note(f"result of {answer.bpmnProcessId}: {shown(json.loads(answer.variables))}")
 
     async def result(self, variables: Any = None, *, process: str = "p", fetch: Sequence[str] = ()) -> None:
         """Create an instance that needs nobody, and note its result."""
-        await self.create_with_result(variables, process=process, fetch=fetch)
+        await self.answer(self.create_with_result(variables, process=process, fetch=fetch))
 
     async def cancel(self, instance: int | None = None) -> None:
         key = self.instance if instance is None else instance

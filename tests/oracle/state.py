@@ -52,6 +52,11 @@ class Element(Struct, kw_only=True):
     element: str
     state: str
 
+    @property
+    def shown(self) -> str:
+        """How far an element has come in being entered or left is a server's own business."""
+        return self.state if self.state in ENDED else "ACTIVE"
+
 
 class State(Struct, kw_only=True):
     """Everything by key. `variables` are JSON texts by scope key and name."""
@@ -77,14 +82,15 @@ class State(Struct, kw_only=True):
     def _paragraph(self, instance: Element) -> list[str]:
         key = instance.key
         mine = [one for one in self.elements.values() if one.instance == key]
-        lines = [f"instance of {instance.element}: {instance.state}"]
-        lines += _counted(f"{one.element}: {one.state}" for one in mine)
-        lines += sorted(self._variables([instance, *mine]))
+        active = [one for one in mine if one.state not in ENDED]
+        lines = [f"instance of {instance.element}: {instance.shown}"]
+        lines += _counted(f"{one.element}: {one.shown}" for one in mine)
+        lines += sorted(self._variables([instance, *active]))
         lines += _counted(
             f"incident at {one.element}: {one.type}" for one in self.incidents.values() if one.instance == key
         )
         lines += _counted(
-            f"job {one.type} at {one.element}: {one.state}, retries {one.retries}"
+            f"job {one.type} at {one.element}: {one.state}, retries {max(one.retries, 0)}"
             for one in self.jobs.values()
             if one.instance == key
         )

@@ -96,9 +96,9 @@ def test_a_state_reads_the_same_whatever_its_keys() -> None:
 
     assert state(5, 6).lines() == state(8, 7).lines()
     assert state(5, 6).lines() == [
-        "instance of p: ACTIVATED",
+        "instance of p: ACTIVE",
         "  a: COMPLETED",
-        "  b: ACTIVATED",
+        "  b: ACTIVE",
         '  variables of p: {"x": 1.0, "y": 1}',
     ]
 
@@ -133,5 +133,5 @@ def test_records_become_the_state_of_the_scenario_they_belong_to() -> None:
 
     stories(process_record("ELEMENT_ACTIVATED", mine))
 
-    assert stories.lines(mine) == [f"instance of p{mine}: ACTIVATED"]
+    assert stories.lines(mine) == [f"instance of p{mine}: ACTIVE"]
     assert stories.lines(other) == []

@@ -94,11 +94,15 @@ def _incident(state: State, key: int, intent: str, value: Value) -> None:
         )
     elif intent == "RESOLVED":
         state.incidents.pop(key, None)
+        job = state.jobs.get(value["jobKey"])
+        if job is not None:
+            job.state = "OPEN"
 
 
 def _element_of(state: State, value: Value) -> str:
     """A job that threw an error names no element any more, but still its instance."""
-    return state.elements[value["elementInstanceKey"]].element
+    element = state.elements.get(value["elementInstanceKey"])
+    return str(element.element if element else value["elementId"])
 
 
 _JOB_ENDS = ("COMPLETED", "CANCELED")

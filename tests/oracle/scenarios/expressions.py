@@ -173,8 +173,6 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "types": (
         "a instance of number",
         "name instance of string",
-        "nothing instance of null",
-        "list instance of list<number>",
         "string(list)",
         "string(order)",
         "string(nothing)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.building import boundary, bpmn, catch, end, flow, job, on_cycle, on_date, on_duration, start, sub
+from tests.building import boundary, catch, flow, job, on_cycle, on_date, on_duration, sub
 from tests.oracle.models import inner_line, line
 from tests.oracle.run import Run
 from tests.oracle.scenario import scenario
@@ -113,30 +113,6 @@ async def _(run: Run) -> None:
     await run.deploy(line(job("t"), more=soon + late + flow("soon", "a") + flow("late", "b")))
     await run.create()
     await run.do("a")
-
-
-@scenario("a timer starts a process")
-async def _(run: Run) -> None:
-    body = start("s", on_duration("PT0.2S")) + job("t") + end()
-    await run.deploy(bpmn(body, "s>t t>e"))
-    await run.do("t")
-
-
-@scenario("a cycle starts a process so many times")
-async def _(run: Run) -> None:
-    body = start("s", on_cycle("R2/PT0.3S")) + job("t") + end()
-    await run.deploy(bpmn(body, "s>t t>e"))
-    await run.do("t")
-    await run.do("t")
-
-
-@scenario("a new version stops the timer start of the old one")
-async def _(run: Run) -> None:
-    body = start("s", on_duration("PT4S")) + job("t") + end()
-    await run.deploy(bpmn(body, "s>t t>e"), name="file")
-    await run.deploy(line(job("other")), name="file")
-    await run.create()
-    await run.do("other")
 
 
 @scenario("cancelling an instance cancels its timers")

@@ -199,7 +199,7 @@ async def _(run: Run) -> None:
     await run.deploy(bpmn(start() + job("t") + end(io=io(outputs(sum="=a + b"))), "s>t t>e"))
     waiting = run.create_with_result({"a": 1})
     await run.do("t", {"b": 2})
-    await waiting
+    await run.answer(waiting)
 
 
 @scenario("a result can be asked for by variable names")
