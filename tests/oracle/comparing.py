@@ -36,9 +36,9 @@ async def play(one: Play, side: Side) -> Transcript:
     return Transcript(lines=run.transcript, fault=fault)
 
 
-async def play_all(plays: Iterable[Play], side: Side) -> list[Transcript]:
+async def play_all(plays: Iterable[Play], side: Side, at_once: int = AT_ONCE) -> list[Transcript]:
     """The transcripts of scenarios, in their order."""
-    places = asyncio.Semaphore(AT_ONCE)
+    places = asyncio.Semaphore(at_once)
 
     async def one(play_one: Play) -> Transcript:
         async with places:

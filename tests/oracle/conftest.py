@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tests import zeebe as zeebe_broker
 from tests.oracle import recorder
-from tests.oracle.comparing import Transcript, complaint, play_all
+from tests.oracle.comparing import AT_ONCE, Transcript, complaint, play_all
 from tests.oracle.our_state import Database
 from tests.oracle.scenario import Difference, Play
 from tests.oracle.servers import running_procession
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "plays(name, play): what is played on both servers for this test")
+    config.addinivalue_line("markers", "plays(chosen): what is played on both servers for this test")
 
 
 class Pair(Struct, frozen=True):
@@ -37,15 +37,17 @@ class Pair(Struct, frozen=True):
     ours: str
     database: Database
 
-    def play(self, plays: Sequence[Play], *, patience: float = 1.0) -> list[tuple[Transcript, Transcript]]:
+    def play(
+        self, plays: Sequence[Play], *, at_once: int = AT_ONCE, patience: float = 1.0
+    ) -> list[tuple[Transcript, Transcript]]:
         """Play everything on Zeebe, then on ours."""
 
         async def both() -> list[tuple[Transcript, Transcript]]:
             zeebe = ZeebeSide(self.zeebe, self.stories, patience=patience)
-            theirs = await play_all(plays, zeebe)
+            theirs = await play_all(plays, zeebe, at_once)
             await zeebe.close()
             side = OurSide(self.ours, self.database, patience=patience)
-            ours = await play_all(plays, side)
+            ours = await play_all(plays, side, at_once)
             await side.close()
             return list(zip(theirs, ours, strict=True))
 
@@ -67,25 +69,40 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         yield Pair(broker.address, stories, ours.address, ours.database)
 
 
+class Chosen(Struct, frozen=True):
+    """What a test plays: its only argument in the mark `plays`."""
+
+    name: str
+    play: Play
+    differs: Difference | None = None
+    alone: bool = False
+
+
 class Played:
-    """The transcripts of all chosen plays. They are played together: most of them wait most of the time."""
+    """What is wrong with the transcripts of all that was chosen; it is played together, since most of it
+    waits most of the time.
 
-    def __init__(self, pair: Pair, plays: dict[str, Play]) -> None:
+    What differs is played once more, with more time to come to rest: machines are shared."""
+
+    def __init__(self, pair: Pair, chosen: Sequence[Chosen]) -> None:
         self._pair = pair
-        self._plays = plays
-        self._transcripts = dict(zip(plays, pair.play(list(plays.values())), strict=True))
+        self._complaints: dict[str, str | None] = {}
+        self._play([one for one in chosen if not one.alone])
+        self._play([one for one in chosen if one.alone], at_once=1)
+        again = [one for one in chosen if self._complaints[one.name] is not None]
+        self._play([one for one in again if not one.alone], at_once=8, patience=6.0)
+        self._play([one for one in again if one.alone], at_once=1, patience=6.0)
 
-    def complaint(self, name: str, expected: Difference | None) -> str | None:
-        """What is wrong with the transcripts of a play, if it still is when it is played once more and
-        given more time to come to rest (machines are shared)."""
-        found = complaint(*self._transcripts[name], expected)
-        if found is not None:
-            [again] = self._pair.play([self._plays[name]], patience=8.0)
-            found = complaint(*again, expected)
-        return found
+    def _play(self, chosen: Sequence[Chosen], *, at_once: int = AT_ONCE, patience: float = 1.0) -> None:
+        transcripts = self._pair.play([one.play for one in chosen], at_once=at_once, patience=patience)
+        for one, pair in zip(chosen, transcripts, strict=True):
+            self._complaints[one.name] = complaint(*pair, one.differs)
+
+    def complaint(self, name: str) -> str | None:
+        return self._complaints[name]
 
 
 @pytest.fixture(scope="package")
 def played(request: pytest.FixtureRequest, pair: Pair) -> Played:
-    chosen = (item.get_closest_marker("plays") for item in request.session.items)
-    return Played(pair, {mark.args[0]: mark.args[1] for mark in chosen if mark is not None})
+    marks = (item.get_closest_marker("plays") for item in request.session.items)
+    return Played(pair, [mark.args[0] for mark in marks if mark is not None])

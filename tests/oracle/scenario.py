@@ -28,6 +28,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     says: str
     play: Play
     differs: Difference | None = None
+    alone: bool = False
+    """Whether it disturbs others: Zeebe's gateway drops all that is under way when one request times out."""
 
     @property
     def name(self) -> str:
@@ -37,12 +39,14 @@ class Scenario(Struct, frozen=True, kw_only=True):
 _ALL: dict[str, Scenario] = {}
 
 
-def scenario(says: str, *, differs: Difference | None = None) -> Callable[[Play], Play]:
+def scenario(
+    says: str, *, differs: Difference | None = None, alone: bool = False
+) -> Callable[[Play], Play]:
     """Register a scenario; its subject is its module's name."""
 
     def register(play: Play) -> Play:
         subject = play.__module__.rsplit(".", 1)[1]
-        one = Scenario(subject=subject, says=says, play=play, differs=differs)
+        one = Scenario(subject=subject, says=says, play=play, differs=differs, alone=alone)
         if one.name in _ALL:
             raise ValueError(f"two scenarios say {one.name!r}")
         _ALL[one.name] = one

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from procession.bpmn import read
-from tests.oracle.conftest import Played
+from tests.oracle.conftest import Chosen, Played
 from tests.oracle.random_processes import Drawing, random_play
 
 _FIRST = 1
@@ -19,12 +19,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     only = metafunc.config.getoption("--oracle-seed")
     count = metafunc.config.getoption("--oracle-random")
     seeds = [only] if only is not None else range(_FIRST, _FIRST + count)
-    marks = {seed: pytest.mark.plays(f"random {seed}", random_play(seed)) for seed in seeds}
+    marks = {seed: pytest.mark.plays(Chosen(f"random {seed}", random_play(seed))) for seed in seeds}
     metafunc.parametrize("seed", [pytest.param(seed, marks=mark) for seed, mark in marks.items()])
 
 
 def test_both_servers_run_a_random_process_the_same_way(played: Played, seed: int) -> None:
-    complaint = played.complaint(f"random {seed}", None)
+    complaint = played.complaint(f"random {seed}")
     again = f"make test-zeebe ARGS='-k random --oracle-seed={seed}'"
     assert complaint is None, f"\n{complaint}\nagain: {again}"
 

@@ -105,6 +105,8 @@ def _element_of(state: State, value: Value) -> str:
     return str(element.element if element else value["elementId"])
 
 
+_NO_CATCHER = "NO_CATCH_EVENT_FOUND"
+"""The element of a job whose error nobody catches."""
 _JOB_ENDS = ("COMPLETED", "CANCELED")
 
 
@@ -114,6 +116,9 @@ def _job(state: State, key: int, intent: str, value: Value) -> None:
         return
     now = "OPEN"
     if intent == "ERROR_THROWN":
+        if value["elementId"] != _NO_CATCHER:
+            state.jobs.pop(key, None)
+            return
         now = "ERROR_THROWN"
     elif intent in ("FAILED", "RETRIES_UPDATED", "TIMEOUT_UPDATED"):
         before = state.jobs[key].state

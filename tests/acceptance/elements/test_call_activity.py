@@ -55,13 +55,6 @@ def test_all_variables_of_the_called_instance_come_out(process: ProcessTester) -
     assert process.variables == {"n": 2, "result": "ok"}
 
 
-def test_inputs_of_the_call_come_out_again_and_do_not_stay_in_it(process: ProcessTester) -> None:
-    process.deploy(calling(mappings=inputs(n="=n + 1")))
-    process.start("p", {"n": 1})
-    process.complete_job("work")
-    assert process.variables == {"n": 2}
-
-
 def test_or_none_of_them(process: ProcessTester) -> None:
     process.deploy(calling(child=False))
     process.start("p", {"n": 1})

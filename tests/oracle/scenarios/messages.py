@@ -7,6 +7,7 @@ from tests.building import (
     bpmn,
     catch,
     end,
+    flow,
     gateway,
     job,
     message,
@@ -173,7 +174,7 @@ async def _(run: Run) -> None:
 @scenario("a message may interrupt a sub-process and all in it")
 async def _(run: Run) -> None:
     box = sub("box", inner_line(job("t"), s="is", e="ie"))
-    stop = boundary("b", "box", on_message("stop"))
+    stop = boundary("b", "box", on_message("stop")) + end("b_end") + flow("b", "b_end")
     await run.deploy(line(box, more=stop, definitions=message("stop")))
     await run.create({"key": "1"})
     await run.listening("stop")

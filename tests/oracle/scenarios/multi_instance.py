@@ -189,8 +189,8 @@ async def _(run: Run) -> None:
     late = boundary("late", "t", on_duration("PT0.4S")) + job("instead") + flow("late", "instead")
     await run.deploy(line(job("t", inner=each("=items")), more=late))
     await run.create({"items": [1, 2]})
-    await run.jobs("t", 2)
     await run.do("instead")
+    await run.waiting_jobs("t")
 
 
 @scenario("receive tasks for each item wait for a message each")

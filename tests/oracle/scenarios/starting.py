@@ -66,7 +66,7 @@ async def _(run: Run) -> None:
     await run.answer(waiting)
 
 
-@scenario("an awaited instance that takes too long goes on")
+@scenario("an awaited instance that takes too long goes on", alone=True)
 async def _(run: Run) -> None:
     await run.deploy(task())
     waiting = run.create_with_result(timeout_ms=300)

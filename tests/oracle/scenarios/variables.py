@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.building import boundary, catch, inputs, io, job, message, on_message, outputs, script, sub
+from tests.building import end, flow, boundary, catch, inputs, io, job, message, on_message, outputs, script, sub
 from tests.oracle.models import inner_line, line, task
 from tests.oracle.run import Run
 from tests.oracle.scenario import scenario
@@ -185,6 +185,7 @@ async def _(run: Run) -> None:
 @scenario("variables of a boundary event's message pass through its output mappings")
 async def _(run: Run) -> None:
     late = boundary("late", "t", on_message("stop"), io=io(outputs(why="=reason")))
+    late += end("late_end") + flow("late", "late_end")
     await run.deploy(line(job("t"), more=late, definitions=message("stop")))
     await run.create({"key": "1"})
     await run.listening("stop")
@@ -194,7 +195,7 @@ async def _(run: Run) -> None:
 
 @scenario("the end event's output mappings are the last word")
 async def _(run: Run) -> None:
-    from tests.building import bpmn, end, start
+    from tests.building import bpmn, start
 
     await run.deploy(bpmn(start() + job("t") + end(io=io(outputs(sum="=a + b"))), "s>t t>e"))
     waiting = run.create_with_result({"a": 1})

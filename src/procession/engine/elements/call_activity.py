@@ -67,7 +67,8 @@ class CallActivity(Behaviour):
             lifecycle.finish_termination(run, element, node)
         elif element.state == ACTIVATED and called.state == COMPLETED:
             if node.outputs or _spec(node).propagate_child:
-                _hand_out(run, element, node, variables.local_values(run, called.key))
+                results = variables.local_values(run, called.key)
+                variables.receive(run, element, node, results)
             lifecycle.leave(run, element, node)
 
 
@@ -86,15 +87,6 @@ def _called_definition(run: Run, element: ElementInstance, node: Node, caller: P
     if not versions:
         raise _failed(f"there is no process {process_id!r}; deploy it, then resolve this incident")
     return max(versions, key=lambda definition: definition.version)
-
-
-def _hand_out(run: Run, element: ElementInstance, node: Node, results: dict[str, str]) -> None:
-    """Without output mappings what was called hands its variables to the scope around the call, past the
-    call's own inputs. A multi-instance child keeps its item and its result to itself."""
-    if node.outputs or element.loop_counter:
-        variables.receive(run, element, node, results)
-    else:
-        variables.propagate(run, variables.outer_chain(run, element), element.root_key, results)
 
 
 def _failed(message: str) -> Stuck:
