@@ -177,8 +177,11 @@ class Run:
         fetch: Sequence[str] = (),
         lease_ms: int = LEASE_MS,
         worker: str = "worker",
+        silent: bool = False,
     ) -> list[Job]:
-        """Wait for so many jobs of a type. They come in the order of their elements and variables."""
+        """Wait for so many jobs of a type. They come in the order of their elements and variables.
+
+        `silent` ones are not noted."""
         taken: list[pb.ActivatedJob] = []
         end = time.monotonic() + PATIENCE_SECONDS
         while len(taken) < count:
@@ -187,7 +190,7 @@ class Run:
             request = self.activation(type_, count - len(taken), fetch, lease_ms, worker, _LONG_POLL_MS)
             taken += await self._activated(request)
         taken.sort(key=lambda one: (one.elementId, one.variables, one.key))
-        return [self._noted(one) for one in taken]
+        return [_job(one, self.suffix) if silent else self._noted(one) for one in taken]
 
     async def job(self, type_: str, **options: Any) -> Job:
         """Wait for one job of a type."""
@@ -248,21 +251,14 @@ class Run:
             self._noted(one)
 
     def _noted(self, job: pb.ActivatedJob) -> Job:
-        headers, variables = json.loads(job.customHeaders), json.loads(job.variables)
-        variables.pop("suffix", None)
+        ours = _job(job, self.suffix)
         self.note(
             f"job {self._ordinal(job.key)} {job.type} at {job.elementId} of {job.bpmnProcessId}"
-            f" version {job.processDefinitionVersion}, retries {job.retries}, headers {shown(headers)},"
-            f" worker {job.worker}, variables {shown(variables)}"
+            f" version {job.processDefinitionVersion}, retries {job.retries},"
+            f" headers {shown(json.loads(job.customHeaders))}, worker {job.worker},"
+            f" variables {shown(ours.variables)}"
         )
-        return Job(
-            key=job.key,
-            type=job.type.removesuffix(self.suffix),
-            element=job.elementId,
-            element_key=job.elementInstanceKey,
-            instance_key=job.processInstanceKey,
-            variables=variables,
-        )
+        return ours
 
     async def complete(self, job: Job | int, variables: Any = None) -> None:
         request = pb.CompleteJobRequest(jobKey=_key(job), variables=_json(variables))
@@ -396,3 +392,16 @@ def _key(job: Job | int) -> int:
 
 def _title(job: Job | int) -> str:
     return "job" if isinstance(job, int) else job.element
+
+
+def _job(job: pb.ActivatedJob, suffix: str) -> Job:
+    variables = json.loads(job.variables)
+    variables.pop("suffix", None)
+    return Job(
+        key=job.key,
+        type=job.type.removesuffix(suffix),
+        element=job.elementId,
+        element_key=job.elementInstanceKey,
+        instance_key=job.processInstanceKey,
+        variables=variables,
+    )

@@ -39,9 +39,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
 _ALL: dict[str, Scenario] = {}
 
 
-def scenario(
-    says: str, *, differs: Difference | None = None, alone: bool = False
-) -> Callable[[Play], Play]:
+def scenario(says: str, *, differs: Difference | None = None, alone: bool = False) -> Callable[[Play], Play]:
     """Register a scenario; its subject is its module's name."""
 
     def register(play: Play) -> Play:

@@ -18,7 +18,7 @@ from tests.building import (
 )
 from tests.oracle.models import inner_line, line
 from tests.oracle.run import Run
-from tests.oracle.scenario import scenario
+from tests.oracle.scenario import Difference, scenario
 
 HOUR = 3_600_000
 
@@ -288,4 +288,13 @@ async def _(run: Run) -> None:
     await run.publish("pay", "1", "nonsense")
     await run.publish("pay", "1", "null")
     await run.publish("pay", "1", ttl_ms=-5)
+
+
+@scenario(
+    "a message without a name",
+    differs=Difference(
+        why="Requests for nothing", zeebe=("publish : OK",), ours=("publish : INVALID_ARGUMENT",)
+    ),
+)
+async def _(run: Run) -> None:
     await run.publish("", "1")

@@ -20,7 +20,7 @@ from tests.building import (
 )
 from tests.oracle.models import inner_line, line, line_process
 from tests.oracle.run import Run
-from tests.oracle.scenario import scenario
+from tests.oracle.scenario import Difference, scenario
 
 
 def many(marker: str, mappings: str = "") -> bytes:
@@ -49,7 +49,7 @@ async def _(run: Run) -> None:
 async def _(run: Run) -> None:
     await run.deploy(many(each("=items", collect=("results", "=r"))))
     await run.create({"items": [1, 2, 3]})
-    for one in reversed(await run.jobs("t", 3)):
+    for one in reversed(await run.jobs("t", 3, fetch=["item"])):
         await run.complete(one, {"r": one.variables["item"] * 10})
     await run.do("after")
 
@@ -58,9 +58,8 @@ async def _(run: Run) -> None:
 async def _(run: Run) -> None:
     await run.deploy(many(each("=items", collect=("results", "=r"), sequential=True)))
     await run.create({"items": [1, 2]})
-    await run.do("t", {"r": 10})
-    await run.settle()
-    await run.do("t", {"r": 20})
+    await run.do("t", {"r": 10}, fetch=["item"])
+    await run.do("t", {"r": 20}, fetch=["item"])
     await run.do("after")
 
 
@@ -68,7 +67,7 @@ async def _(run: Run) -> None:
 async def _(run: Run) -> None:
     await run.deploy(many(each("=items", collect=("results", "=r"))))
     await run.create({"items": [1, 2]})
-    first, second = await run.jobs("t", 2)
+    first, second = await run.jobs("t", 2, fetch=["item"])
     await run.complete(second, {"r": 2})
     await run.complete(first)
     await run.do("after")
@@ -115,7 +114,7 @@ async def _(run: Run) -> None:
     marker = each("=items", until="numberOfCompletedInstances >= 2", collect=("results", "=item"))
     await run.deploy(many(marker))
     await run.create({"items": [1, 2, 3]})
-    jobs = await run.jobs("t", 3)
+    jobs = await run.jobs("t", 3, fetch=["item"])
     await run.complete(jobs[2])
     await run.complete(jobs[0])
     await run.do("after")
@@ -156,7 +155,7 @@ async def _(run: Run) -> None:
 async def _(run: Run) -> None:
     await run.deploy(many(each("=items", collect=("results", "=out")), outputs(out="=r * 2", last="=item")))
     await run.create({"items": [1, 2]})
-    for one in await run.jobs("t", 2):
+    for one in await run.jobs("t", 2, fetch=["item"]):
         await run.complete(one, {"r": one.variables["item"]})
     await run.do("after")
 
@@ -168,7 +167,7 @@ async def _(run: Run) -> None:
         line(sub("box", inner, inner=each("=items", collect=("results", "=item + 1"))), job("after"))
     )
     await run.create({"items": [1, 2]})
-    for one in await run.jobs("t", 2):
+    for one in await run.jobs("t", 2, fetch=["item"]):
         await run.complete(one, {"x": one.variables["item"]})
     await run.do("after")
 
@@ -179,7 +178,7 @@ async def _(run: Run) -> None:
     parent = line_process(called, job("after"), id="p")
     await run.deploy(file(parent, line_process(job("t"), id="child")))
     await run.create({"items": [1, 2]})
-    for one in await run.jobs("t", 2):
+    for one in await run.jobs("t", 2, fetch=["item"]):
         await run.complete(one, {"r": one.variables["item"] + 1})
     await run.do("after")
 
@@ -262,9 +261,29 @@ async def _(run: Run) -> None:
 async def _(run: Run) -> None:
     await run.deploy(many(each("=items", collect=("results", "=assert(r, r > 1)"))))
     instance = await run.create({"items": [1], "r": 1})
-    await run.do("t")
+    await run.do("t", fetch=["item"])
     incident = await run.incident("t")
-    await run.settle()
     await run.set(instance, {"r": 2})
     await run.resolve(incident)
     await run.do("after")
+
+
+@scenario(
+    "the collection of results while it grows",
+    differs=Difference(
+        why="Collected results are not seen before the last one",
+        zeebe=(
+            "job #2 t at t of p version 1, retries 3, headers {}, worker worker,"
+            ' variables {"item": 1, "items": [1], "loopCounter": 1, "r": null, "results": [null]}',
+            'variables of t: {"results": [null]}',
+        ),
+        ours=(
+            "job #2 t at t of p version 1, retries 3, headers {}, worker worker,"
+            ' variables {"item": 1, "items": [1], "loopCounter": 1, "r": null}',
+        ),
+    ),
+)
+async def _(run: Run) -> None:
+    await run.deploy(many(each("=items", collect=("results", "=r"))))
+    await run.create({"items": [1]})
+    await run.job("t")

@@ -124,7 +124,13 @@ async def _(run: Run) -> None:
 @scenario("a signal interrupts a sub-process")
 async def _(run: Run) -> None:
     box = sub("box", inner_line(job("t"), s="is", e="ie"))
-    await run.deploy(line(box, more=boundary("b", "box", on_signal("alarm")) + end("b_end") + flow("b", "b_end"), definitions=signal("alarm")))
+    await run.deploy(
+        line(
+            box,
+            more=boundary("b", "box", on_signal("alarm")) + end("b_end") + flow("b", "b_end"),
+            definitions=signal("alarm"),
+        )
+    )
     await run.create()
     await run.job("t")
     await run.broadcast("alarm", {"x": 1})

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from tests.building import end, flow, boundary, catch, inputs, io, job, message, on_message, outputs, script, sub
+from tests.building import (
+    boundary,
+    catch,
+    end,
+    flow,
+    inputs,
+    io,
+    job,
+    message,
+    on_message,
+    outputs,
+    script,
+    sub,
+)
 from tests.oracle.models import inner_line, line, task
 from tests.oracle.run import Run
-from tests.oracle.scenario import scenario
+from tests.oracle.scenario import Difference, scenario
 
 
 @scenario("a job's results reach the root when its task has no mappings")
@@ -212,5 +225,31 @@ async def _(run: Run) -> None:
 @scenario("variables that are no object are refused")
 async def _(run: Run) -> None:
     await run.deploy(task())
-    for text in ("[1]", "1", '"text"', "{", "", "null", "{} {}", "nonsense"):
+    for text in ("[1]", "1", '"text"', "{", "", "null", "nonsense"):
         await run.create(text)
+
+
+@scenario(
+    "something behind the object of variables",
+    differs=Difference(
+        why="Text behind a JSON object",
+        zeebe=("publish m: OK",),
+        ours=("publish m: INVALID_ARGUMENT",),
+    ),
+)
+async def _(run: Run) -> None:
+    await run.publish("m", "1", "{} {}")
+
+
+@scenario(
+    "a result that is the same as the local variable it meets",
+    differs=Difference(
+        why="A value that a local variable has already",
+        zeebe=('variables of p: {"a": 1, "x": 1}',),
+        ours=('variables of p: {"a": 1}',),
+    ),
+)
+async def _(run: Run) -> None:
+    await run.deploy(task(mappings=inputs(x="=a")))
+    await run.create({"a": 1})
+    await run.do("t", {"x": 1})
