@@ -121,7 +121,8 @@ def _job(state: State, key: int, intent: str, value: Value) -> None:
             return
         now = "ERROR_THROWN"
     elif intent in ("FAILED", "RETRIES_UPDATED", "TIMEOUT_UPDATED"):
-        before = state.jobs[key].state
+        known = state.jobs.get(key)
+        before = known.state if known else now
         now = before if intent != "FAILED" else "OPEN" if value["retries"] > 0 else "FAILED"
     state.jobs[key] = Job(
         key=key,

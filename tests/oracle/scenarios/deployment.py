@@ -95,7 +95,14 @@ async def _(run: Run) -> None:
     await run.deploy(bpmn(start() + job("t") + end(), "s>t t>e e>t"))
 
 
-@scenario("a flow into a start event")
+@scenario(
+    "a flow into a start event",
+    differs=Difference(
+        why="Flows into start events",
+        zeebe=("deploy: OK", "p version 1 #1"),
+        ours=("deploy: INVALID_ARGUMENT",),
+    ),
+)
 async def _(run: Run) -> None:
     await run.deploy(bpmn(start() + job("t"), "s>t t>s"))
 

@@ -18,7 +18,7 @@ from tests.building import (
 )
 from tests.oracle.models import inner_line, line, task
 from tests.oracle.run import Run
-from tests.oracle.scenario import scenario
+from tests.oracle.scenario import Difference, scenario
 
 
 @scenario("an unknown process, version or definition is not found")
@@ -57,10 +57,18 @@ async def _(run: Run) -> None:
     await run.answer(waiting)
 
 
-@scenario("an awaited instance that is cancelled answers so")
+@scenario(
+    "an awaited instance that is cancelled answers so",
+    alone=True,
+    differs=Difference(
+        why="An awaited instance that is cancelled",
+        zeebe=("result: DEADLINE_EXCEEDED",),
+        ours=("result: ABORTED",),
+    ),
+)
 async def _(run: Run) -> None:
     await run.deploy(task())
-    waiting = run.create_with_result()
+    waiting = run.create_with_result(timeout_ms=4_000)
     one = await run.job("t")
     await run.cancel(one.instance_key)
     await run.answer(waiting)

@@ -1,4 +1,4 @@
-"""Context functions (DMN 1.5 table 83, and Camunda's `put`, `put all`, `get or else`, `is defined`, `assert`)."""
+"""Context functions (DMN 1.5 table 83; Camunda's `put`, `put all`, `get or else`, `is defined`, `assert`)."""
 
 from __future__ import annotations
 
