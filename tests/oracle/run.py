@@ -201,12 +201,12 @@ class Run:
         """All jobs of a type that nobody has completed, also those that back off (they are waited for).
 
         They come in the order of their elements and variables, and are leased for so short that they
-        can be had again at once."""
+        can be had again at once; none is noted."""
 
         def count(state: State) -> int:
             return sum(one.state == "OPEN" for one in state.jobs.values())
 
-        return await self.jobs(type_, self.side.read(self.suffix, count), lease_ms=1)
+        return await self.jobs(type_, self.side.read(self.suffix, count), lease_ms=1, silent=True)
 
     async def waiting_jobs(self, type_: str, most: int = 10, **options: Any) -> list[Job]:
         """The jobs of a type that can be had at once, when everything has come to rest."""

@@ -179,8 +179,10 @@ async def _(run: Run) -> None:
         zeebe=(
             "job #5 after at after of p version 1, retries 3, headers {}, worker worker,"
             ' variables {"item": 2, "items": [1, 2], "loopCounter": 2, "results": [null, 3]}',
-            'variables of child: {"item": 1, "items": [1, 2], "loopCounter": 1, "r": 2, "results": [null, null]}',
-            'variables of child: {"item": 2, "items": [1, 2], "loopCounter": 2, "r": 3, "results": [null, null]}',
+            'variables of child: {"item": 1, "items": [1, 2], "loopCounter": 1, "r": 2,'
+            ' "results": [null, null]}',
+            'variables of child: {"item": 2, "items": [1, 2], "loopCounter": 2, "r": 3,'
+            ' "results": [null, null]}',
             'variables of p: {"item": 2, "items": [1, 2], "loopCounter": 2, "results": [null, 3]}',
         ),
         ours=(
