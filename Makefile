@@ -53,7 +53,7 @@ run: $(VENV)/.run
 	@$(BIN)/python -m examples.order.main $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
 
 test-zeebe: $(VENV)/.zeebe
 	$(BIN)/python -m pytest tests/gateway tests/oracle --zeebe $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("procession's own tests")
     group.addoption("--zeebe", action="store_true", help="also run against a real Zeebe (make test-zeebe)")
     group.addoption("--npm", action="store_true", help="run the clients from npm (make test-clients)")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many tests wait most of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
