@@ -13,6 +13,7 @@ from procession.broker.forks import forks
 from procession.broker.inbox import Inbox
 from procession.broker.jobs import JobStream
 from procession.broker.keys import KeySource
+from procession.broker.queue import SubmissionQueue
 from procession.broker.replies import Refused, Submission, Watch
 from procession.broker.wakeup import Hint
 from procession.engine import commands as c
@@ -42,7 +43,7 @@ class Intake:
 
     def __init__(self, keys: KeySource) -> None:
         self._keys = keys
-        self._queue: deque[Submission] = deque()
+        self._queue = SubmissionQueue()
         self._requests: deque[StreamRequest] = deque()
         self._watches: deque[Watch] = deque()
         self._forgotten: deque[tuple[int, asyncio.Future[Any]]] = deque()

@@ -15,6 +15,11 @@ from procession.engine import Graph, Missed, Reads, Unit
 from procession.engine.records import JOB_ACTIVATABLE, JOB_ACTIVATED, ElementInstance, Job
 from procession.storage.port import Transaction
 
+MOST_AT_ONCE = 1000
+"""Jobs of one type handed out in one transaction."""
+MOST_TYPES = 10_000
+"""Job types that are remembered while nobody waits for them."""
+
 
 class ActivatedJob(msgspec.Struct, frozen=True, gc=False):
     """A job as it is handed to a worker: its record, and what belongs to it elsewhere."""
@@ -79,87 +84,100 @@ class _Demand:
     __slots__ = ("backlog", "next_due", "streams")
 
     def __init__(self) -> None:
-        self.streams: list[JobStream] = []
+        self.streams: dict[JobStream, None] = {}
+        """In the order in which they came."""
         self.backlog = True
         """There may be activatable jobs in the database."""
         self.next_due: int | None = None
+        """When a lease or backoff ends."""
+
+    def room(self) -> int:
+        return min(sum(stream.credits for stream in self.streams), MOST_AT_ONCE)
+
+    def has_room(self) -> bool:
+        return any(stream.credits > 0 for stream in self.streams)
+
+    def is_due(self, now: int) -> bool:
+        return self.backlog or (self.next_due is not None and self.next_due <= now)
+
+    def note_due(self, due: int) -> None:
+        if self.next_due is None or due < self.next_due:
+            self.next_due = due
 
 
 Handed = list[tuple[JobStream, Job]]
 
 
 class JobBoard:
-    """Used by the node's thread only."""
+    """Used by the node's thread only. What it costs grows with the types that have work, not with those
+    that are waited for."""
 
     def __init__(self) -> None:
         self._demands: dict[str, _Demand] = {}
+        """Those whom nobody waits for just now are kept too, as who polls comes back: oldest first."""
+        self._waiting: set[str] = set()
+        """The types with streams for which there is, or will be, a reason to look."""
         self.hasty: list[JobStream] = []
         """Streams that want to know at once whether there is anything for them."""
 
     def open(self, stream: JobStream) -> None:
         demand = self._demands.setdefault(stream.type, _Demand())
-        demand.streams.append(stream)
+        demand.streams[stream] = None
+        self._consider(stream.type, demand)
         if stream.hasty:
             self.hasty.append(stream)
 
     def close(self, stream: JobStream) -> None:
         demand = self._demands.get(stream.type)
-        if demand is not None and stream in demand.streams:
-            demand.streams.remove(stream)
-            if not demand.streams:
-                del self._demands[stream.type]
+        if demand is None or stream not in demand.streams:
+            return
+        del demand.streams[stream]
+        if demand.streams:
+            return
+        self._waiting.discard(stream.type)
+        self._demands[stream.type] = self._demands.pop(stream.type)
+        if len(self._demands) > MOST_TYPES:
+            oldest = next(iter(self._demands))
+            if not self._demands[oldest].streams:
+                del self._demands[oldest]
+
+    def _consider(self, type_: str, demand: _Demand) -> None:
+        """Note whether there is a reason to look for jobs of the type, now or later."""
+        if demand.streams and (demand.backlog or demand.next_due is not None):
+            self._waiting.add(type_)
+        else:
+            self._waiting.discard(type_)
 
     def expect(self, types: Iterable[str] | None) -> None:
         """There may be jobs of these types (None: of any)."""
-        for type_, demand in self._demands.items():
-            if types is None or type_ in types:
+        for type_ in self._demands if types is None else types:
+            demand = self._demands.get(type_)
+            if demand is not None:
                 demand.backlog = True
+                self._consider(type_, demand)
 
     def wanted(self, now: int) -> bool:
         """Whether a transaction would find jobs somebody waits for."""
-        return any(self._is_ready(demand, now) for demand in self._demands.values())
+        waited_for = map(self._demands.__getitem__, self._waiting)
+        return any(demand.is_due(now) and demand.has_room() for demand in waited_for)
 
     def next_due(self) -> int | None:
         """When a lease or backoff ends that somebody waits for."""
-        dues = [
-            demand.next_due
-            for demand in self._demands.values()
-            if demand.next_due is not None and any(stream.credits for stream in demand.streams)
-        ]
+        waited_for = map(self._demands.__getitem__, self._waiting)
+        dues = [d.next_due for d in waited_for if d.next_due is not None and d.has_room()]
         return min(dues, default=None)
-
-    def _is_ready(self, demand: _Demand, now: int) -> bool:
-        due = demand.backlog or (demand.next_due is not None and demand.next_due <= now)
-        return due and any(stream.credits > 0 for stream in demand.streams)
 
     def assign(self, unit: Unit, transaction: Transaction) -> Handed:
         """Lease jobs to those who wait, as part of the transaction. Credits fall with the commit."""
         now = transaction.clock.now
         ready = _ready_jobs(unit, now)
         handed: Handed = []
-        for type_, demand in self._demands.items():
-            if type_ in ready or self._is_ready(demand, now):
-                handed += self._assign_type(type_, demand, ready.pop(type_, []), unit, transaction)
-        return handed
-
-    def _assign_type(
-        self, type_: str, demand: _Demand, ready: list[Job], unit: Unit, transaction: Transaction
-    ) -> Handed:
-        now = transaction.clock.now
-        room = sum(stream.credits for stream in demand.streams)
-        if room == 0:
-            demand.backlog = demand.backlog or bool(ready)
-            return []
-        jobs: list[Job] = []
-        if self._is_ready(demand, now):
-            jobs = transaction.activatable(unit, type_, room)
-            demand.backlog = len(jobs) == room
-            demand.next_due = transaction.next_job_due(type_)
-        chosen = (jobs + ready)[:room]
-        demand.backlog = demand.backlog or len(jobs) + len(ready) > room
-        handed = _lease(chosen, demand.streams, now)
-        for stream, _ in handed:
-            _note_due(demand, now + stream.timeout)
+        due = {type_ for type_ in self._waiting if self._demands[type_].is_due(now)}
+        for type_ in [*ready, *(due - ready.keys())]:
+            demand = self._demands.get(type_)
+            if demand is not None:
+                handed += _assign(type_, demand, ready.get(type_, []), unit, transaction)
+                self._consider(type_, demand)
         return handed
 
     def note(self, unit: Unit) -> None:
@@ -167,12 +185,26 @@ class JobBoard:
         for job in unit.jobs.live.values():
             demand = self._demands.get(job.type)
             if demand is not None and job.state == JOB_ACTIVATABLE and job.due is not None:
-                _note_due(demand, job.due)
+                demand.note_due(job.due)
+                self._consider(job.type, demand)
 
 
-def _note_due(demand: _Demand, due: int) -> None:
-    if demand.next_due is None or due < demand.next_due:
-        demand.next_due = due
+def _assign(type_: str, demand: _Demand, ready: list[Job], unit: Unit, transaction: Transaction) -> Handed:
+    now, room = transaction.clock.now, demand.room()
+    if room == 0:
+        demand.backlog = demand.backlog or bool(ready)
+        return []
+    jobs: list[Job] = []
+    if demand.is_due(now):
+        jobs = transaction.activatable(unit, type_, room)
+        demand.backlog = len(jobs) == room
+        demand.next_due = transaction.next_job_due(type_)
+    chosen = (jobs + ready)[:room]
+    demand.backlog = demand.backlog or len(jobs) + len(ready) > room
+    handed = _lease(chosen, demand.streams, now)
+    for stream, _ in handed:
+        demand.note_due(now + stream.timeout)
+    return handed
 
 
 def _ready_jobs(unit: Unit, now: int) -> dict[str, list[Job]]:
@@ -186,7 +218,7 @@ def _ready_jobs(unit: Unit, now: int) -> dict[str, list[Job]]:
     return ready
 
 
-def _lease(jobs: list[Job], streams: list[JobStream], now: int) -> Handed:
+def _lease(jobs: list[Job], streams: Iterable[JobStream], now: int) -> Handed:
     """Deal the jobs out, one to each stream in turn."""
     handed: Handed = []
     waiting = iter(jobs)
