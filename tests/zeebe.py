@@ -22,7 +22,7 @@ from pathlib import Path
 VERSION = "8.6.0"
 CACHE = Path(__file__).parents[1] / ".cache" / "zeebe"
 HOME = CACHE / f"camunda-zeebe-{VERSION}"
-READY_SECONDS = 180.0
+READY_SECONDS = 400.0
 STOP_SECONDS = 20.0
 
 
