@@ -265,7 +265,10 @@ def test_output_mappings_say_what_of_a_signal_that_starts_goes_on(process: Proce
     process.broadcast("news", {"v": 1, "w": 2, "z": 3})
     (begun_instance,) = process.app.instances()
     detail = process.of(begun_instance.key).detail
-    assert ([place.element_id for place in detail.waiting], detail.variables) == (["t"], {"double": 2, "w": 2})
+    assert ([place.element_id for place in detail.waiting], detail.variables) == (
+        ["t"],
+        {"double": 2, "w": 2},
+    )
 
 
 def test_a_thrown_signal_starts_processes(process: ProcessTester) -> None:

@@ -39,6 +39,10 @@ OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
+    # Jobs that are pushed while no slot is free are leased in the network's buffers: 64 KB would hold
+    # hundreds, and probing for bandwidth makes that megabytes. Large answers get the room they need.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 8_192),
     ("grpc.enable_retries", 0),  # what may be repeated is decided here, by command
     ("grpc.use_local_subchannel_pool", 1),  # two apps in one process are two connections
 ]

@@ -8,6 +8,7 @@ Where a server cannot push, or the stream is broken, long polls take its place.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import Any
@@ -30,6 +31,10 @@ AT_ONCE = -1
 GATHER_SECONDS = 0.005
 """After a poll that found jobs: so long for more slots to become free before the next."""
 CLOSE_SECONDS = 1.0
+QUIET_SECONDS = 0.25
+"""On leaving: if nothing comes for so long, nothing more is on its way."""
+UNUSED_MOST = 500
+"""On leaving: so many jobs at most are read only to be given back."""
 
 
 class Pause:
@@ -61,6 +66,8 @@ class Pump:
         self._polling = False
         """Whether a poll that is answered at once is under way."""
         self._closing = False
+        self._unused: list[Any] = []
+        """Jobs that were read, but not handed over: no slot was free."""
         self._pushing_task = asyncio.create_task(self._push())
         self._polling_task = asyncio.create_task(self._poll())
 
@@ -70,13 +77,18 @@ class Pump:
             self._room.set()
 
     async def close(self) -> None:
-        """Take no more jobs. A poll that is about to be answered is not thrown away with its jobs."""
+        """Take no more jobs. Those that have come already are handed over: who leaves gives them back.
+
+        So a poll that is about to be answered is not thrown away with its jobs, and what was pushed
+        while no slot was free does not stay leased.
+        """
         self._closing = True
         self._pushing_task.cancel()
         if self._polling:
             await asyncio.wait([self._polling_task], timeout=CLOSE_SECONDS)
         self._polling_task.cancel()
         await asyncio.gather(self._pushing_task, self._polling_task, return_exceptions=True)
+        self._hand_over(self._unused)  # not before: the stream would have brought them once more
         self.stream.credits = 0
 
     async def _has_room(self) -> None:
@@ -113,14 +125,30 @@ class Pump:
         )
 
     async def _read(self, call: Any, pause: Pause) -> None:
-        while True:
-            await self._has_room()
-            job = await call.read()
-            if job is grpc.aio.EOF:
-                return
-            pause.reset()
-            await self._has_room()  # a poll may have taken it meanwhile
-            self._hand_over([job])
+        try:
+            while True:
+                await self._has_room()
+                job = await call.read()
+                if job is grpc.aio.EOF:
+                    return
+                pause.reset()
+                self._unused.append(job)
+                await self._has_room()  # a poll may have taken it meanwhile
+                self._hand_over([self._unused.pop()])
+        except asyncio.CancelledError:
+            if not call.done():  # then it waited for room
+                await self._read_the_rest(call)
+            raise
+
+    async def _read_the_rest(self, call: Any) -> None:
+        """What the server has pushed so far is leased, whether it was read or not."""
+        with contextlib.suppress(TimeoutError, grpc.aio.AioRpcError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while len(self._unused) < UNUSED_MOST:
+                    job = await asyncio.wait_for(call.read(), QUIET_SECONDS)
+                    if job is grpc.aio.EOF:
+                        return
+                    self._unused.append(job)
 
     # --- polled for -------------------------------------------------------------------------------
 
