@@ -20,7 +20,7 @@ from procession.broker import JobStream
 from procession.client.remote.channel import Channel
 from procession.client.remote.jobs import activated, fetched
 from procession.client.remote.leases import Leases
-from procession.errors import NotReady, ProcessionError, Unsupported
+from procession.errors import NotAllowed, NotReady, ProcessionError, Unsupported
 
 log = logging.getLogger("procession.remote")
 
@@ -31,6 +31,9 @@ AT_ONCE = -1
 GATHER_SECONDS = 0.005
 """After a poll that found jobs: so long for more slots to become free before the next."""
 CLOSE_SECONDS = 1.0
+DENIED_SECONDS = 30.0
+"""Before the next try, where the server refuses the credentials: somebody has to see to them first."""
+_LEVELS = {NotReady: logging.INFO, NotAllowed: logging.ERROR}
 QUIET_SECONDS = 0.25
 """On leaving: if nothing comes for so long, nothing more is on its way."""
 UNUSED_MOST = 500
@@ -114,9 +117,11 @@ class Pump:
                 self._pushes = False
                 return
             except ProcessionError as error:
-                self._lost("stream", error)
-            self._pushes = False
-            await pause.sleep()
+                self._pushes = False
+                await self._recover("stream", error, pause)
+            else:
+                self._pushes = False
+                await pause.sleep()
 
     def _push_request(self) -> Any:
         stream = self.stream
@@ -159,8 +164,7 @@ class Pump:
             try:
                 found = await self._activate(at_once=self._pushes)
             except ProcessionError as error:
-                self._lost("poll", error)
-                await trouble.sleep()
+                await self._recover("poll", error, trouble)
                 continue
             trouble.reset()
             if found:
@@ -212,6 +216,7 @@ class Pump:
         if fresh:
             self.stream.deliver(fresh)
 
-    def _lost(self, what: str, error: ProcessionError) -> None:
-        level = logging.INFO if isinstance(error, NotReady) else logging.WARNING
+    async def _recover(self, what: str, error: ProcessionError, pause: Pause) -> None:
+        level = _LEVELS.get(type(error), logging.WARNING)
         log.log(level, "the %s for jobs of type %r is tried again: %s", what, self.stream.type, error)
+        await (asyncio.sleep(DENIED_SECONDS) if isinstance(error, NotAllowed) else pause.sleep())

@@ -56,6 +56,7 @@ def _options(listen: Listen) -> list[tuple[str, int]]:
         # only idle stay: closing them would make every client connect again for its next call.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),  # what newer versions go by
         ("grpc.http2.max_pings_without_data", 0),
     ]
 
