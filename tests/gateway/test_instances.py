@@ -67,7 +67,7 @@ def test_an_unknown_process_is_not_found(client: Client) -> None:
 
 def test_an_unknown_definition_key_is_not_found(client: Client) -> None:
     with refused(StatusCode.NOT_FOUND):
-        client.create("", processDefinitionKey=17)
+        client.create("", processDefinitionKey=UNKNOWN)
 
 
 def test_naming_no_process_is_not_found(client: Client) -> None:

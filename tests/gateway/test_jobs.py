@@ -296,13 +296,13 @@ def test_a_lease_is_shortened(client: Client, type: str) -> None:
 @pytest.mark.parametrize(
     ("name", "request_"),
     [
-        ("CompleteJob", pb.CompleteJobRequest(jobKey=17)),
-        ("FailJob", pb.FailJobRequest(jobKey=17, retries=1)),
-        ("ThrowError", pb.ThrowErrorRequest(jobKey=17, errorCode="e")),
-        ("UpdateJobRetries", pb.UpdateJobRetriesRequest(jobKey=17, retries=1)),
-        ("UpdateJobTimeout", pb.UpdateJobTimeoutRequest(jobKey=17, timeout=1000)),
-        ("ResolveIncident", pb.ResolveIncidentRequest(incidentKey=17)),
-        ("CancelProcessInstance", pb.CancelProcessInstanceRequest(processInstanceKey=17)),
+        ("CompleteJob", pb.CompleteJobRequest(jobKey=UNKNOWN)),
+        ("FailJob", pb.FailJobRequest(jobKey=UNKNOWN, retries=1)),
+        ("ThrowError", pb.ThrowErrorRequest(jobKey=UNKNOWN, errorCode="e")),
+        ("UpdateJobRetries", pb.UpdateJobRetriesRequest(jobKey=UNKNOWN, retries=1)),
+        ("UpdateJobTimeout", pb.UpdateJobTimeoutRequest(jobKey=UNKNOWN, timeout=1000)),
+        ("ResolveIncident", pb.ResolveIncidentRequest(incidentKey=UNKNOWN)),
+        ("CancelProcessInstance", pb.CancelProcessInstanceRequest(processInstanceKey=UNKNOWN)),
     ],
 )
 def test_what_is_not_there_is_not_found(client: Client, name: str, request_: object) -> None:
