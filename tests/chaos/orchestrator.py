@@ -137,10 +137,10 @@ def _wait_for_the_end(crew: Crew, url: str, patience: float) -> float:
 
 def _progress(url: str) -> tuple[int, int] | None:
     """How many instances and commands are left, and how many elements have ended; None while the
-    server recovers from the last danger."""
+    server recovers from the last danger, or no node has made the tables yet."""
     try:
         with connected(url) as connection:
             left, ended = connection.execute(sa.text(_PROGRESS)).one()
-    except sa.exc.OperationalError:
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
         return None
     return left, ended

@@ -11,7 +11,7 @@ from grpc import StatusCode
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.building import bpmn, call, catch, element, end, file, job, message, on_message, process, start
-from tests.gateway.clients import Client, refused, unique
+from tests.gateway.clients import UNKNOWN, Client, refused, unique
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from grpc import StatusCode
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.building import boundary, bpmn, end, error, io, job, on_error, outputs, start
-from tests.gateway.clients import SECONDS, Client, refused, unique
+from tests.gateway.clients import SECONDS, UNKNOWN, Client, refused, unique
 
 HEADERS = '<zeebe:taskHeaders><zeebe:header key="method" value="card"/></zeebe:taskHeaders>'
 
@@ -212,6 +212,15 @@ def test_a_backoff_keeps_the_job_for_a_while(client: Client, type: str) -> None:
 
     assert client.job(type).key == failed.key
     assert time.monotonic() - began >= 1.4
+
+
+def test_a_job_that_backs_off_is_answered_by_nobody(client: Client, type: str) -> None:
+    client.create(type)
+    failed = client.job(type)
+    client.fail(failed, 2, retryBackOff=3_600_000)
+
+    with refused(StatusCode.FAILED_PRECONDITION):
+        client.complete(failed)
 
 
 def test_a_job_without_retries_waits_for_its_incident(client: Client, type: str) -> None:

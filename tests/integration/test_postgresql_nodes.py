@@ -103,7 +103,7 @@ async def test_messages_timers_and_results_cross_nodes(url: str) -> None:
         assert await result == {"ref": "A", "amount": 3}
         # A timer is fired by whoever is there
         hour = await one.start("waits_an_hour")
-        two._storage.move_clock(3_600_000)
+        two._embedded.storage.move_clock(3_600_000)
         assert await hour.result(timeout=PATIENCE) == {}
 
 

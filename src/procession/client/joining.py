@@ -53,6 +53,7 @@ async def write_command(
     row = sa.select(*(sa.literal(value, columns[name].type) for name, value in values.items()))
     row = row.where(sa.exists().where(schema_info.c.readable_since <= VERSION))
     insert = tables["command"].insert().from_select(list(values), row)
+    insert = insert.execution_options(preserve_rowcount=True)
     try:
         if isinstance(connection, sa.Connection):
             written = connection.execute(insert)

@@ -264,7 +264,10 @@ def _mapped(run: Run, mapping: IoMapping, chain: Chain, target_scope: int) -> st
     source = mapping.source
     if mapping.variable is not None and len(mapping.path) == 1:
         return lookup(run, chain, mapping.variable) or "null"
-    value = evaluate(run, source, chain)
+    try:
+        value = evaluate(run, source, chain)
+    except Stuck as stuck:
+        raise Stuck(IncidentType.IO_MAPPING_ERROR.value, stuck.message) from stuck
     if len(mapping.path) == 1:
         return encode(value)
     held = run.unit.variables.get((target_scope, mapping.target))

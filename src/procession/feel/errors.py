@@ -6,7 +6,8 @@ from procession.errors import ProcessionError
 
 
 class FeelError(ProcessionError):
-    """An evaluation was stopped: it took too many steps, recursed too deeply or grew too large.
+    """An evaluation was stopped: an assertion in it failed, or it took too many steps, recursed too
+    deeply or grew too large.
 
     Ordinary faults never raise; they make the value null and leave a warning in the scope.
     """

@@ -94,7 +94,7 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.running: list[Background] = []
-        self._env = {k: v for k, v in os.environ.items() if not k.startswith("PROCESSION_")}
+        self._env = {k: v for k, v in os.environ.items() if not k.startswith(("PROCESSION_", "COLUMNS"))}
 
     def write(self, name: str, content: bytes | str) -> None:
         (self.folder / name).write_bytes(content.encode() if isinstance(content, str) else content)

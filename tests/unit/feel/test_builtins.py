@@ -91,6 +91,7 @@ def test_lists(text: str, expected: Any) -> None:
         ('get value({a: {b: 1}}, ["a", "b"])', 1),
         ("get or else(null, 1)", 1),
         ("is defined(missing)", False),
+        ("assert(1, 2 > 1)", 1),
         ("before([1..5), [5..9])", True),
         ("overlaps([1..5], [5..9])", True),
         ("meets([1..5], [5..9])", True),

@@ -103,3 +103,14 @@ def test_evaluating_leaves_the_context_as_it_was() -> None:
     context = {"xs": [3, 1, 2], "m": {"a": 1}}
     feel.compile('[sort(xs), append(xs, 4), context put(m, "b", 2)]').evaluate(context)
     assert context == {"xs": [3, 1, 2], "m": {"a": 1}}
+
+
+@pytest.mark.parametrize("expression", ["assert(1, 1 > 2)", "assert(1, missing > 2)"])
+def test_a_failed_assertion_stops_the_evaluation(expression: str) -> None:
+    with pytest.raises(feel.FeelError, match="assertion"):
+        feel.compile(expression).evaluate({})
+
+
+def test_an_assertion_may_name_its_cause() -> None:
+    with pytest.raises(feel.FeelError, match="too few"):
+        feel.compile('assert(1, false, "too few")').evaluate({})

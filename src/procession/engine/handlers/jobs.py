@@ -44,7 +44,7 @@ class Answer(Handler[J]):
 
         Raises:
             NotFound: the job is gone, with its element or instance.
-            WrongState: it has an incident, or the lease is not the current one.
+            WrongState: it has an incident or backs off, or the lease is not the current one.
         """
         job = open_job(command.key, run)
         if job.state not in OPEN:
@@ -52,6 +52,8 @@ class Answer(Handler[J]):
             raise WrongState(
                 f"job {job.key} {state}; resolve its incident before it is answered again", key=job.key
             )
+        if job.state == JOB_ACTIVATABLE and job.due is not None and job.due > run.now:
+            raise WrongState(f"job {job.key} has failed and waits for its next try", key=job.key)
         if command.lease is not None and command.lease != job.lease:
             raise WrongState(
                 f"job {job.key} is leased again (lease {job.lease}, not {command.lease}): too late",

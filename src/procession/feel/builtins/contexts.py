@@ -1,11 +1,11 @@
-"""Context functions (DMN 1.5 table 83, and Camunda's `put`, `put all`, `get or else`, `is defined`)."""
+"""Context functions (DMN 1.5 table 83; Camunda's `put`, `put all`, `get or else`, `is defined`, `assert`)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from procession.feel.builtins.registry import builtin
-from procession.feel.errors import Fault
+from procession.feel.errors import Fault, FeelError
 from procession.feel.scope import EvaluationScope
 
 _Context = dict[str, Any]
@@ -96,3 +96,17 @@ def is_defined(value: Any) -> bool:
 def get_or_else(value: Any, default: Any) -> Any:
     """The value, or the default for null."""
     return default if value is None else value
+
+
+@builtin("assert", "value: any, condition: any")
+def assert_that(value: Any, condition: Any) -> Any:
+    """The value, if the condition is true; otherwise the evaluation fails."""
+    return assert_because(value, condition, "the condition of an assertion is not true")
+
+
+@builtin("assert", "value: any, condition: any, cause: string")
+def assert_because(value: Any, condition: Any, cause: str) -> Any:
+    """The value, if the condition is true; otherwise the evaluation fails with the cause."""
+    if condition is not True:
+        raise FeelError(cause)
+    return value

@@ -1,0 +1,1 @@
+"""Scenarios by subject, written from the specification of the engine."""
