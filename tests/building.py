@@ -24,7 +24,7 @@ def process(body: str, flows: str = "", *, id: str = "p") -> str:
     return f'<process id="{id}" isExecutable="true">{_with_ends(body + connect(flows))}</process>'
 
 
-_FLOW = re.compile(r'<sequenceFlow id="([^"]*)" sourceRef="([^"]*)" targetRef="([^"]*)"')
+_FLOW = re.compile(r"""<sequenceFlow id=["'](.*?)["'] sourceRef=["'](.*?)["'] targetRef=["'](.*?)["']""")
 _NODE = re.compile(r'<\w+ id="([^"]*)"[^>]*(?<!/)>(?:<extensionElements>.*?</extensionElements>)?', re.DOTALL)
 
 

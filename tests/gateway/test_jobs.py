@@ -317,4 +317,4 @@ def test_a_lease_is_shortened(client: Client, type: str) -> None:
 def test_what_is_not_there_is_not_found(client: Client, name: str, request_: object) -> None:
     with refused(StatusCode.NOT_FOUND) as refusal:
         client.call(name, request_)
-    assert "17" in refusal.text
+    assert str(UNKNOWN) in refusal.text
