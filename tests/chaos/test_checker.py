@@ -13,9 +13,11 @@ from .drawing import read_drawing
 from .history import History, Job, JobEnd, read_history
 from .journal import Journal, read_journal
 from .leases import leases
-from .orchestrator import Outcome, Plan, run
+from .orchestrator import Outcome, run
+from .plan import Plan
 from .promises import read_promises
-from .roles import STORY
+from .story import STORY
+from .worlds import sqlite
 
 INSTANCES = 60
 SEED = 1
@@ -27,7 +29,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A story that ran to its end, with nobody killed."""
     folder = tmp_path_factory.mktemp("sound")
     plan = Plan(seed=SEED, dangers=0, instances=INSTANCES, mean_pause=0, settle_seconds=60)
-    return run(folder, plan)
+    return run(folder, plan, sqlite)
 
 
 @pytest.fixture
