@@ -92,10 +92,10 @@ def _wait_for_the_end(crew: Crew, url: str, patience: float) -> float:
 
 def _progress(url: str) -> tuple[int, int] | None:
     """How many instances and commands are left, and how many elements have ended; None while the
-    server recovers from the last danger."""
+    server recovers from the last danger, or nobody has got as far as making the tables."""
     try:
         with connected(url) as connection:
             left, ended = connection.execute(sa.text(_PROGRESS)).one()
-    except sa.exc.OperationalError:
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
         return None
     return left, ended

@@ -113,7 +113,7 @@ def grpc_plan(config: pytest.Config) -> Plan:
         seed=_seed(config),
         dangers=config.getoption("chaos_dangers", None) or (60 if full else 12),
         instances=config.getoption("chaos_instances", None) or (400 if full else 60),
-        mean_pause=0.6 if full else 0.3,
+        mean_pause=0.6 if full else 0.4,
         longest_pause=10.0 if full else 3.0,
         settle_seconds=120.0,
         workers=3,
