@@ -24,7 +24,7 @@ class Scope:
     container: str
     cut_short: bool
     begun: Counter[str]
-    """Elements where tokens began because the start said so. None: the start event."""
+    """Elements where tokens began because the start said so; if there are none, at the start event."""
     visits: dict[str, list[Visit]]
     arrivals: dict[str, list[Visit]]
     """By flow."""
@@ -142,7 +142,7 @@ def _beginnings(scope: Scope, element: Element) -> Iterator[str]:
     if element.starts or element.id in scope.begun:
         count = sum(visit.flow_id is None for visit in scope.visits.get(element.id, ()))
         wanted = scope.begun[element.id] if scope.begun else 1
-        if count > wanted or (count < wanted and not scope.cut_short):
+        if count > wanted or (count < wanted and (scope.begun or not scope.cut_short)):
             yield f"{scope.where}: {element.id} started {count} times"
     if element.tag == "inclusiveGateway" and element.joins:
         merged = scope.visits.get(element.id, ())
