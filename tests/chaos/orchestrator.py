@@ -45,6 +45,8 @@ def run(folder: Path, plan: Plan, make_world: MakeWorld) -> Outcome:
         try:
             for member in crew.members:
                 crew.launch(member)
+            if world.warms_up:
+                _warm_up(crew, world.url, plan)
             _rampage(world, plan, outcome)
             crew.open_gate(plan.instances)
             field.calm()
@@ -54,6 +56,19 @@ def run(folder: Path, plan: Plan, make_world: MakeWorld) -> Outcome:
             crew.end()
         outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def _warm_up(crew: Crew, url: str, plan: Plan) -> None:
+    """Until the first instance has run a while."""
+    end = time.monotonic() + plan.settle_seconds
+    crew.open_gate(1)
+    while time.monotonic() < end:
+        crew.check_alive()
+        progress = _progress(url)
+        if progress is not None and progress[1]:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing has begun in {plan.settle_seconds:.0f} s: see {crew.folder}")
 
 
 def _rampage(world: World, plan: Plan, outcome: Outcome) -> None:

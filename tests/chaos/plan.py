@@ -36,6 +36,8 @@ class World:
     field: Field
     kinds: tuple[str, ...]
     """What may happen here, as often as it is named."""
+    warms_up: bool = False
+    """Whether dangers wait until work is under way, because that takes longer than a small plan."""
 
 
 MakeWorld = Callable[[Path, Plan], AbstractContextManager[World]]

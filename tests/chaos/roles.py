@@ -9,7 +9,7 @@ import asyncio
 import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -26,22 +26,20 @@ IN_FLIGHT = 10
 GATE_SECONDS = 0.02
 
 
-@asynccontextmanager
-async def working(app: Procession) -> AsyncIterator[None]:
-    """Work until standard input closes; begin when the database lets us."""
+async def work(app: Procession, body: Callable[[], Awaitable[object]]) -> None:
+    """Work until standard input closes, or `body` ends; begin when the database lets us."""
     app.deploy(STORY)
     async with closing():
         await insist(faults_of(app.url), app.__aenter__)
         try:
-            yield
+            await body()
         finally:
             await app.__aexit__(None, None, None)
 
 
 async def node(url: str) -> None:
     """Executes, fires timers, takes over; runs no handlers."""
-    async with working(Procession(url)):
-        await asyncio.Event().wait()
+    await work(Procession(url), asyncio.Event().wait)
 
 
 async def worker(url: str, journal: Journal, seed: str) -> None:
@@ -49,8 +47,7 @@ async def worker(url: str, journal: Journal, seed: str) -> None:
     app = Procession(url, grace=timedelta(seconds=1))
     chance = random.Random(f"{seed} {len(journal.before)}")
     _register(Teller(app, journal), chance)
-    async with working(app):
-        await asyncio.Event().wait()
+    await work(app, asyncio.Event().wait)
 
 
 def _register(teller: Teller, chance: random.Random) -> None:
@@ -127,12 +124,15 @@ async def client(url: str, journal: Journal, seed: int, numbers: range, gate: Pa
                     variables = {"nudge_id": message_id} if message == "nudge" else None
                     await teller.publish(message, ref, message_id, variables)
 
-    async with working(teller.app):
-        while numbers:
-            now = _opened(numbers, gate)
+    async def accompany_all() -> None:
+        left = numbers
+        while left:
+            now = _opened(left, gate)
             await asyncio.gather(*(accompany(f"i-{number}") for number in now))
-            numbers = numbers[len(now) :]
+            left = left[len(now) :]
             await asyncio.sleep(GATE_SECONDS)
+
+    await work(teller.app, accompany_all)
 
 
 @asynccontextmanager

@@ -107,14 +107,15 @@ def test_every_acknowledged_thing_is_there_whatever_happens_around_postgresql(
 
 
 def grpc_plan(config: pytest.Config) -> Plan:
-    """The same for one server and apps that reach it over gRPC."""
-    full = config.getoption("chaos", "small") != "small"
+    """The same for servers and apps that reach them over gRPC."""
+    size = config.getoption("chaos", "small")
+    dangers, instances = {"small": (8, 40), "full": (25, 150), "large": (200, 2_000)}[size]
     return Plan(
         seed=_seed(config),
-        dangers=config.getoption("chaos_dangers", None) or (60 if full else 12),
-        instances=config.getoption("chaos_instances", None) or (400 if full else 60),
-        mean_pause=0.6 if full else 0.4,
-        longest_pause=10.0 if full else 3.0,
+        dangers=config.getoption("chaos_dangers", None) or dangers,
+        instances=config.getoption("chaos_instances", None) or instances,
+        mean_pause=0.4 if size == "small" else 0.6,
+        longest_pause=3.0 if size == "small" else 10.0,
         settle_seconds=120.0,
         workers=3,
     )

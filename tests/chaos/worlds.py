@@ -44,7 +44,7 @@ def grpc_on_sqlite(folder: Path, plan: Plan) -> Iterator[World]:
         with closing(Proxy(port)) as proxy:
             apps = _apps(folder, plan, f"grpc://{_HOST}:{proxy.port}")
             crew = Crew(folder, [*_servers(1, url, port), *apps])
-            yield World(url=url, field=Field(crew=crew, proxy=proxy), kinds=NETWORK)
+            yield World(url=url, field=Field(crew=crew, proxy=proxy), kinds=NETWORK, warms_up=True)
 
 
 @contextmanager
@@ -55,7 +55,8 @@ def grpc_on_postgresql(server: Server, folder: Path, plan: Plan) -> Iterator[Wor
         url, through = _urls(server, proxy)
         apps = _apps(folder, plan, f"grpc://{_HOST}:{port}")
         crew = Crew(folder, [*_servers(plan.nodes, through, port), *apps])
-        yield World(url=url, field=Field(crew=crew, server=server, proxy=proxy), kinds=EVERYTHING)
+        field = Field(crew=crew, server=server, proxy=proxy)
+        yield World(url=url, field=field, kinds=EVERYTHING, warms_up=True)
 
 
 def _file(folder: Path) -> str:
