@@ -61,7 +61,11 @@ def twin(table: str, where: str) -> str:
 
 
 def one(element_id: str) -> str:
-    return f"key=(SELECT min(key) FROM element_instance WHERE element_id='{element_id}')"
+    """Of an instance that came to its end by itself: where all was stopped, tokens may vanish."""
+    return (
+        f"key=(SELECT min(key) FROM element_instance WHERE element_id='{element_id}' AND instance_key NOT IN "
+        "(SELECT instance_key FROM element_instance WHERE element_id='Stop'))"
+    )
 
 
 def named(message: str) -> str:
@@ -100,7 +104,7 @@ _DAMAGES = {
         f"UPDATE process_instance SET state=5 WHERE key={_ROOT}",
         "was cancelled by nobody",
     ),
-    "an element is gone": (f"DELETE FROM element_instance WHERE {one('Note')}", "Start_Note"),
+    "an element is gone": (f"DELETE FROM element_instance WHERE {one('Note')}", "Note_Fork"),
     "a join is gone": (f"DELETE FROM element_instance WHERE {one('Join')}", "tokens left by"),
     "an end inside a sub-process is gone": (
         f"DELETE FROM element_instance WHERE {one('SubEnd')}",
