@@ -423,6 +423,25 @@ def test_a_commit_before_a_restart_that_left_no_record_is_not_said_to_have_faile
     assert samples.stored(storage, "timer", 1) == [samples.timer(1, due=1)]
 
 
+def test_the_time_of_a_root_does_not_run_backwards(storage: PostgreSQLStorage) -> None:
+    # Given a transaction that has looked for work, and then stands still
+    samples.save(storage, samples.timer(1, due=1))
+    with storage.transaction() as slow:
+        slow.commands(10)
+        began = slow.clock.now
+        # while another one works in a root
+        time.sleep(0.005)
+        with storage.transaction() as other:
+            other.lock({("timer", 1)})
+            worked = other.clock.now
+            other.commit()
+        assert worked > began
+        # When the first gets the same root
+        assert slow.lock({("timer", 1)}) == {("timer", 1)}
+        # Then it works at a later time
+        assert slow.clock.now >= worked
+
+
 def test_a_number_that_was_given_out_again_after_a_crash_is_not_taken_for_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

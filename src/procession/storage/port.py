@@ -50,7 +50,8 @@ class Transaction(ABC):
     @property
     @abstractmethod
     def clock(self) -> Clock:
-        """The same for as long as the transaction lasts. Looked at before anything is written.
+        """The same from `lock` on, and not before the last change of any root that is locked. Looked at
+        before anything is written.
 
         Raises:
             SchemaMismatch: the tables were upgraded to what this program does not know.

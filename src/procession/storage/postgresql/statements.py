@@ -234,6 +234,10 @@ CLOCK = statement(
     "SELECT floor(extract(epoch FROM clock_timestamp())*1000)::bigint+clock_offset, time_zone, "
     "version, readable_since FROM engine_state, schema_info",
 )
+NOW = statement(
+    "now",
+    "SELECT floor(extract(epoch FROM clock_timestamp())*1000)::bigint+clock_offset FROM engine_state",
+)
 XID = statement("xid", "SELECT pg_current_xact_id()::text")
 SNAPSHOT = statement(
     "snapshot", "SELECT pg_current_snapshot()::text, version, readable_since FROM schema_info"

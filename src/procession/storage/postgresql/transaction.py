@@ -91,6 +91,11 @@ class PostgreSQLTransaction(Transaction):
             self._clock = Clock(now, ZoneInfo(zone))
         return self._clock
 
+    def _move_on(self, asked_now: Answer) -> None:
+        """The time of the locks is the transaction's: in no root does time run backwards."""
+        clock, [(now,)] = self.clock, asked_now.rows
+        self._clock = Clock(max(clock.now, now), clock.zone)
+
     def _ask_xid(self) -> None:
         """The transaction's number, by which a commit whose answer is lost is settled."""
         if self._asked_xid is None:
@@ -113,8 +118,11 @@ class PostgreSQLTransaction(Transaction):
             for table, keys in by_table.items()
             for place in places[table]
         }
+        # Whoever had these roots before may have worked at a later time than ours began.
+        asked_now = self._session.ask(s.NOW)
         ahead = {table: self._ask_records(table, keys) for table, keys in by_table.items()}
         self._session.sync()
+        self._move_on(asked_now)
         roots: dict[Target, tuple[int, bool]] = {}
         for (table, _), answer in locks.items():
             roots.update({(table, key): (root, got) for key, root, got in answer.rows})
