@@ -7,7 +7,7 @@ import random
 import pytest
 
 from procession.bpmn import read
-from tests.oracle.conftest import Chosen, Played
+from tests.oracle.played import Chosen, Played
 from tests.oracle.random_processes import Drawing, random_play
 
 _FIRST = 1
