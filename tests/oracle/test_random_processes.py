@@ -23,6 +23,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("seed", [pytest.param(seed, marks=mark) for seed, mark in marks.items()])
 
 
+@pytest.mark.zeebe
 def test_both_servers_run_a_random_process_the_same_way(played: Played, seed: int) -> None:
     complaint = played.complaint(f"random {seed}")
     again = f"make test-zeebe ARGS='-k random --oracle-seed={seed}'"

@@ -14,6 +14,7 @@ DIFFERENCES = Path(__file__).parents[2] / "docs" / "differences-from-zeebe.md"
 SCENARIOS = all_scenarios()
 
 
+@pytest.mark.zeebe
 @pytest.mark.parametrize(
     "scenario",
     [
