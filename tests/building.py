@@ -5,6 +5,8 @@ bpmn(start() + job("t") + end(), "s>t t>e")
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from xml.sax.saxutils import escape, quoteattr
 
 HEAD = (
@@ -19,7 +21,21 @@ def file(*processes: str, definitions: str = "") -> bytes:
 
 
 def process(body: str, flows: str = "", *, id: str = "p") -> str:
-    return f'<process id="{id}" isExecutable="true">{body}{connect(flows)}</process>'
+    return f'<process id="{id}" isExecutable="true">{_with_ends(body + connect(flows))}</process>'
+
+
+_FLOW = re.compile(r"""<sequenceFlow id=["'](.*?)["'] sourceRef=["'](.*?)["'] targetRef=["'](.*?)["']""")
+_NODE = re.compile(r'<\w+ id="([^"]*)"[^>]*(?<!/)>(?:<extensionElements>.*?</extensionElements>)?', re.DOTALL)
+
+
+def _with_ends(body: str) -> str:
+    """The elements with the flows into and out of them, which Zeebe reads there and not from the flows."""
+    ends: dict[str, list[str]] = defaultdict(list)
+    for id, _, target in _FLOW.findall(body):
+        ends[target].append(f"<incoming>{id}</incoming>")
+    for id, source, _ in _FLOW.findall(body):
+        ends[source].append(f"<outgoing>{id}</outgoing>")
+    return _NODE.sub(lambda node: node.group() + "".join(ends.get(node.group(1), ())), body)
 
 
 def bpmn(body: str, flows: str = "", *, id: str = "p", definitions: str = "") -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from .drawing import Drawing, Element, read_drawing
 from .history import LEFTOVERS, End, History, Instance, Job, JobEnd, Visit, read_history
 from .leases import leases
 from .messages import messages
-from .promises import Promises, read_promises
-from .replay import Facts, replay, scope_of
+from .promises import Promises, Start, read_promises
+from .replay import replay, scope_of
+from .signals import signals
+from .story import VOYAGE as STORY
+from .story import first_of
 
-STORY = "voyage"
+_UNKNOWN = Start(facts={"route": 0, "fault": 0, "a": 0, "b": 0}, elements=("Start",), sure=False)
 
 
 def check(url: str, drawing: Path, journals: list[Path]) -> list[str]:
@@ -44,6 +48,7 @@ class Check:
     def complaints(self) -> Iterator[str]:
         yield from self._starts()
         yield from messages(self.history, self.promises)
+        yield from signals(self.history, self.promises)
         yield from leases(self.history, self.promises)
         yield from self._leftovers()
         for instance in self.history.instances.values():
@@ -56,15 +61,20 @@ class Check:
         roots = [i for i in self.history.instances.values() if i.process_id == STORY]
         found: dict[str | None, list[int]] = defaultdict(list)
         for root in roots:
-            found[root.idempotency_key].append(root.key)
+            found[self.history.ref_of(root.key)].append(root.key)
         for ref, key in self.promises.started.items():
-            if found.get(ref) != [key]:
-                yield f"start {ref} was acknowledged as {key}, the database has {found.get(ref)}"
-        for known in found:
+            keys = found.get(ref, [])
+            if len(keys) != 1 or key not in (None, keys[0]):
+                yield f"start {ref} was acknowledged as {key}, the database has {keys}"
+        for known, keys in found.items():
             if known not in self.promises.meant:
                 yield f"nobody started {known}"
-        for ref in self.promises.meant.keys() - self.promises.started.keys():
-            yield f"start {ref} was never acknowledged"
+            elif len(keys) > 1:
+                yield f"one start of {known} made {keys}"
+        acknowledged = {first_of(ref) for ref in self.promises.started}
+        for ref, start in self.promises.meant.items():
+            if ref not in self.promises.started and (start.sure or first_of(ref) not in acknowledged):
+                yield f"start {ref} was never acknowledged"
 
     def _leftovers(self) -> Iterator[str]:
         for table in LEFTOVERS:
@@ -76,7 +86,8 @@ class Check:
     # --- instances ------------------------------------------------------------------------------
 
     def _instance(self, instance: Instance) -> Iterator[str]:
-        where = f"{instance.process_id} {instance.idempotency_key or instance.start_key or instance.key}"
+        name = self.history.ref_of(instance.key) or instance.start_key or instance.key
+        where = f"{instance.process_id} {name}"
         if instance.ended_at is None or instance.state not in (End.COMPLETED, End.TERMINATED):
             yield f"{where} has not ended (state {instance.state})"
         if instance.active:
@@ -84,35 +95,42 @@ class Check:
         terminated = instance.state == End.TERMINATED
         if terminated and instance.parent_element_key is None:
             yield f"{where} was cancelled by nobody"
-        yield from self._scope(where, instance.process_id, instance.key, self._facts(instance), terminated)
+        yield from self._scope(where, instance.process_id, instance.key, self._start(instance), terminated)
 
-    def _facts(self, instance: Instance) -> Facts:
-        root = self.history.instances.get(instance.root_key)
-        ref = root.idempotency_key if root is not None else None
-        return self.promises.meant.get(ref or "", {"route": 0, "fault": 0, "a": 0, "b": 0})
+    def _start(self, instance: Instance) -> Start:
+        """How it was begun; what begins otherwise than a voyage does so at its start event."""
+        start = self.promises.meant.get(self.history.ref_of(instance.root_key) or "", _UNKNOWN)
+        return start if instance.process_id == STORY else replace(start, elements=())
 
-    def _scope(self, where: str, container: str, key: int, facts: Facts, terminated: bool) -> Iterator[str]:
+    def _scope(self, where: str, container: str, key: int, start: Start, terminated: bool) -> Iterator[str]:
         visits = self.history.visits.get(key, [])
-        scope = scope_of(where, container, visits, terminated=terminated, drawing=self.drawing)
-        yield from replay(scope, self.drawing, facts)
+        scope = scope_of(
+            where,
+            container,
+            visits,
+            terminated=terminated,
+            drawing=self.drawing,
+            elements=start.elements,
+        )
+        yield from replay(scope, self.drawing, start.facts)
         for visit in visits:
             element = self.drawing.elements.get(visit.element_id)
             if element is not None:
-                yield from self._inside(f"{where} {visit.element_id}", element, visit, facts)
+                yield from self._inside(f"{where} {visit.element_id}", element, visit, start)
 
-    def _inside(self, where: str, element: Element, visit: Visit, facts: Facts) -> Iterator[str]:
+    def _inside(self, where: str, element: Element, visit: Visit, start: Start) -> Iterator[str]:
         """What an element started: children of a loop, the inside of a sub-process, a call, a job."""
         if element.looped and visit.loop_counter == 0:
-            yield from self._loop(where, element, visit, facts)
+            yield from self._loop(where, element, visit, start)
         elif element.tag == "subProcess":
             terminated = visit.state == End.TERMINATED
-            yield from self._scope(where, element.id, visit.key, facts, terminated)
+            yield from self._scope(where, element.id, visit.key, start, terminated)
         elif element.tag == "callActivity":
             yield from self._call(where, visit)
         else:
             yield from self._job(where, element, visit)
 
-    def _loop(self, where: str, element: Element, body: Visit, facts: Facts) -> Iterator[str]:
+    def _loop(self, where: str, element: Element, body: Visit, start: Start) -> Iterator[str]:
         children = self.history.visits.get(body.key, [])
         counters = sorted(child.loop_counter for child in children)
         wanted = list(range(1, body.loop_total + 1))
@@ -122,7 +140,7 @@ class Check:
         if body.loop_completed != done or (body.completed and done != body.loop_total):
             yield f"{where}: {done} children completed, {body.loop_completed} were counted"
         for child in children:
-            yield from self._inside(f"{where}[{child.loop_counter}]", element, child, facts)
+            yield from self._inside(f"{where}[{child.loop_counter}]", element, child, start)
 
     def _call(self, where: str, visit: Visit) -> Iterator[str]:
         states = [called.state for called in self._called.get(visit.key, [])]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from procession.cli.exits import ExitCode
 
 _ROOT = Path(__file__).parents[2]
 _ENDS_WITHIN = 60.0
@@ -18,6 +20,7 @@ class Member:
 
     role: str
     name: str
+    command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -26,19 +29,11 @@ class Member:
 
 
 class Crew:
-    """Nodes without handlers, workers (every app is a node too), and two clients, one of which only asks."""
+    """Everybody who works on one database, each a process of its own."""
 
-    def __init__(
-        self, folder: Path, url: str, *, seed: int, instances: int, nodes: int, workers: int
-    ) -> None:
+    def __init__(self, folder: Path, members: Iterable[Member]) -> None:
         self.folder = folder
-        self._arguments = [url, str(folder), str(seed), str(instances)]
-        self.members = [
-            *(Member("node", f"node-{number + 1}") for number in range(nodes)),
-            *(Member("worker", f"worker-{number + 1}") for number in range(workers)),
-            Member("client", "client-1"),
-            Member("client-only", "client-2"),
-        ]
+        self.members = list(members)
 
     @property
     def journals(self) -> list[Path]:
@@ -49,10 +44,9 @@ class Crew:
         return all(member.done for member in self.members if member.role.startswith("client"))
 
     def launch(self, member: Member) -> None:
-        command = [sys.executable, "-m", "tests.chaos.roles", member.role, member.name, *self._arguments]
         with (self.folder / f"{member.name}.log").open("ab") as log:
             member.process = subprocess.Popen(
-                command,
+                member.command,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -73,14 +67,18 @@ class Crew:
         fresh.rename(self.folder / "gate")
 
     def check_alive(self) -> None:
-        """Only we end processes.
+        """Only we end processes; but a server whose database is away when it starts is started again, as its
+        supervisor would.
 
         Raises:
             AssertionError: one ended by itself, with what it said.
         """
         for member in self.members:
             code = member.process.poll() if member.process is not None else None
-            if code not in (None, 0):
+            if code == ExitCode.DATABASE and member.role == "server":
+                self.kill(member)
+                self.launch(member)
+            elif code not in (None, 0):
                 raise AssertionError(f"{member.name} ended with {code}:\n{self.log_of(member)}")
 
     def log_of(self, member: Member) -> str:

@@ -38,7 +38,7 @@ class Draw:
 
 @dataclass(slots=True, kw_only=True)
 class Field:
-    """Where it happens. Without server and proxy (SQLite) only processes are in danger."""
+    """Where it happens. Without proxy and database server only processes are in danger."""
 
     crew: Crew
     server: Server | None = None
@@ -166,4 +166,5 @@ _DANGERS: dict[str, Callable[[Field, Draw], None]] = {
 """What `pg_ctl restart` does in its modes fast and immediate, the signals do."""
 
 PROCESSES_ONLY = ("kill",)
+NETWORK = ("kill", "kill", "pause", "cut", "lost answers", "delay")
 EVERYTHING = ("kill", "kill", "pause", "pause", *(name for name in _DANGERS if name not in ("kill", "pause")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +67,19 @@ class Drawing:
     processes: frozenset[str]
     elements: dict[str, Element]
     flows: dict[str, Flow]
+
+    def begins(self, container: str, elements: tuple[str, ...]) -> Counter[str]:
+        """The elements of a container at which tokens begin when a start names such elements: they are in it,
+        or in a sub-process of it that is entered once."""
+        found: Counter[str] = Counter()
+        for element_id in elements:
+            inner = self.elements[element_id]
+            while inner.container != container and inner.container in self.elements:
+                inner = self.elements[inner.container]
+            if inner.container != container:
+                continue
+            found[inner.id] = found[inner.id] + 1 if inner.id == element_id else 1
+        return found
 
     def inside(self, container: str) -> list[Element]:
         return [element for element in self.elements.values() if element.container == container]

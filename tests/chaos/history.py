@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,10 @@ from enum import IntEnum
 
 import sqlalchemy as sa
 
-LEFTOVERS = ("join_token", "timer", "message_subscription", "command", "item")
+LEFTOVERS = (
+    *("join_token", "timer", "message_subscription", "signal_subscription", "delivery"),
+    *("command", "item"),
+)
 """Tables of what waits: nothing of an ended instance may be in them."""
 
 
@@ -98,6 +102,15 @@ class History:
     """Rows left, by table."""
     incidents: list[str]
     """Open ones."""
+
+    def text(self, scope: int, name: str) -> str | None:
+        """A variable that is a text and was written once."""
+        values = self.written.get((scope, name), [])
+        return json.loads(values[0]) if len(values) == 1 else None
+
+    def ref_of(self, root_key: int) -> str | None:
+        """The reference a voyage was started with."""
+        return self.text(root_key, "ref")
 
 
 def _rows(connection: sa.Connection, table: str, columns: tuple[str, ...]) -> list[dict[str, int | str]]:

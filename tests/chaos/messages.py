@@ -11,9 +11,9 @@ from .promises import MessageId, Promises
 
 STORY = "voyage"
 ECHO = "echo"
-_EFFECTS = {"paid": "WaitPaid", "nudge": "Nudged", "signal": "Signal", "recall": "Recall"}
+_EFFECTS = {"begin": "Begin", "paid": "WaitPaid", "nudge": "Nudged", "answer": "Answer", "recall": "Recall"}
 """Message name -> the element that completes once for each that is correlated."""
-_WAITING = {"paid": "WaitPaid", "nudge": "WaitPaid", "signal": "Choose", "recall": "Sub"}
+_WAITING = {"paid": "WaitPaid", "nudge": "WaitPaid", "answer": "Choose", "recall": "Sub"}
 """Message name -> the element that waits for it."""
 
 
@@ -48,7 +48,7 @@ def messages(history: History, promises: Promises) -> Iterator[str]:
         yield f"nobody published {known}"
     for instance in history.instances.values():
         if instance.process_id == STORY:
-            yield from _instance(instance, history, by_ref[instance.idempotency_key or ""], promises)
+            yield from _instance(instance, history, by_ref[history.ref_of(instance.key) or ""], promises)
     yield from _echoes(history, by_ref, promises)
 
 
@@ -56,7 +56,7 @@ def _instance(
     instance: Instance, history: History, own: dict[str, list[Message]], promises: Promises
 ) -> Iterator[str]:
     story = _Story(
-        where=f"{STORY} {instance.idempotency_key or instance.key}",
+        where=f"{STORY} {history.ref_of(instance.key) or instance.key}",
         history=history,
         messages=own,
         visits=history.visits.get(instance.key, []),

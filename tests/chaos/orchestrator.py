@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.postgres import Server
-
 from .crew import Crew
-from .dangers import EVERYTHING, PROCESSES_ONLY, Field, draws, strike
+from .dangers import draws, strike
 from .history import connected
-from .proxy import Proxy
+from .plan import MakeWorld, Plan, World
 
 _PROGRESS = (
     "SELECT (SELECT count(*) FROM process_instance WHERE ended_at IS NULL) + (SELECT count(*) FROM command), "
     "(SELECT count(*) FROM element_instance WHERE ended_at IS NOT NULL)"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How much chaos. The seed decides instances, dangers and pauses; the scheduler decides the rest."""
-
-    seed: int
-    dangers: int
-    instances: int
-    mean_pause: float
-    """Seconds between dangers, on average."""
-    longest_pause: float = 15.0
-    """For which a process is stopped, in seconds: leases of jobs and PostgreSQL's patience end before."""
-    settle_seconds: float
-    """How long the instances may take to end after the last danger."""
-    nodes: int = 1
-    workers: int = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,48 +31,26 @@ class Outcome:
     """Seconds from the last danger to the last end."""
 
 
-@contextmanager
-def _field(folder: Path, plan: Plan, server: Server | None) -> Iterator[tuple[str, Field]]:
-    """The URL of the database, and everything around it."""
-
-    def crew(url: str) -> Crew:
-        return Crew(
-            folder,
-            url,
-            seed=plan.seed,
-            instances=plan.instances,
-            nodes=plan.nodes,
-            workers=plan.workers,
-        )
-
-    if server is None:
-        url = f"sqlite:///{folder / 'chaos.db'}"
-        yield url, Field(crew=crew(url))
-        return
-    with closing(Proxy(server.port)) as proxy:
-        url = server.url("postgres")
-        through = url.replace(f":{server.port}/", f":{proxy.port}/")
-        yield url, Field(crew=crew(through), server=server, proxy=proxy)
-
-
-def run(folder: Path, plan: Plan, server: Server | None = None) -> Outcome:
-    """Carry the plan out in an empty folder: on SQLite, or on a server with an empty database.
+def run(folder: Path, plan: Plan, make_world: MakeWorld) -> Outcome:
+    """Carry the plan out in an empty folder.
 
     Raises:
         AssertionError: a process ended by itself, or the instances did not end in time.
     """
-    with _field(folder, plan, server) as (url, field):
-        crew = field.crew
-        outcome = Outcome(url=url, journals=crew.journals)
+    with make_world(folder, plan) as world:
+        field, crew = world.field, world.field.crew
+        outcome = Outcome(url=world.url, journals=crew.journals)
         began = time.monotonic()
         crew.open_gate(0)
         try:
             for member in crew.members:
                 crew.launch(member)
-            _rampage(field, plan, outcome)
+            if world.warms_up:
+                _warm_up(crew, world.url, plan)
+            _rampage(world, plan, outcome)
             crew.open_gate(plan.instances)
             field.calm()
-            outcome.settled_after = _wait_for_the_end(crew, url, plan.settle_seconds)
+            outcome.settled_after = _wait_for_the_end(crew, world.url, plan.settle_seconds)
             crew.dismiss()
         finally:
             crew.end()
@@ -101,9 +58,22 @@ def run(folder: Path, plan: Plan, server: Server | None = None) -> Outcome:
     return outcome
 
 
-def _rampage(field: Field, plan: Plan, outcome: Outcome) -> None:
-    kinds = PROCESSES_ONLY if field.server is None else EVERYTHING
-    dangers = draws(plan.seed, kinds, plan.dangers, plan.mean_pause, plan.longest_pause)
+def _warm_up(crew: Crew, url: str, plan: Plan) -> None:
+    """Until the first instance has run a while."""
+    end = time.monotonic() + plan.settle_seconds
+    crew.open_gate(1)
+    while time.monotonic() < end:
+        crew.check_alive()
+        progress = _progress(url)
+        if progress is not None and progress[1]:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing has begun in {plan.settle_seconds:.0f} s: see {crew.folder}")
+
+
+def _rampage(world: World, plan: Plan, outcome: Outcome) -> None:
+    field = world.field
+    dangers = draws(plan.seed, world.kinds, plan.dangers, plan.mean_pause, plan.longest_pause)
     for number, draw in enumerate(dangers):
         field.crew.open_gate(plan.instances * (number + 1) // (plan.dangers + 1))
         field.wait(draw.after)

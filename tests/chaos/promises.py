@@ -13,10 +13,23 @@ MessageId = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a client wanted to be started."""
+
+    facts: Facts
+    elements: tuple[str, ...]
+    """Where its tokens begin."""
+    sure: bool
+    """Whether it is repeated until it is acknowledged, and makes one instance however often it is sent.
+    Otherwise a lost answer leaves one instance or none, and another try has a reference of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """A job as it came to a worker. Times are the server's, in epoch milliseconds."""
 
-    number: int
+    number: int | None
+    """None over gRPC, where nobody is told."""
     since: int
     until: int
     """When it ends, unless it is renewed."""
@@ -26,20 +39,22 @@ class Lease:
 class Promises:
     """By kind."""
 
-    meant: dict[str, Facts] = field(default_factory=dict)
-    """Starts that were intended: reference -> variables."""
-    started: dict[str, int] = field(default_factory=dict)
-    """Starts that were acknowledged: reference -> instance key."""
+    meant: dict[str, Start] = field(default_factory=dict)
+    """Starts that were intended, by reference."""
+    started: dict[str, int | None] = field(default_factory=dict)
+    """Starts that were acknowledged: reference -> instance key, where the answer told it."""
     meant_messages: set[MessageId] = field(default_factory=set)
     published: dict[MessageId, int | None] = field(default_factory=dict)
     """Message -> its key, where the answer told it."""
     published_by: dict[MessageId, int] = field(default_factory=dict)
     """Message -> when it was known to be published, at the latest; epoch milliseconds."""
-    completed: set[tuple[int, int]] = field(default_factory=set)
+    meant_broadcasts: set[str] = field(default_factory=set)
+    """Names of signals."""
+    completed: list[tuple[int, int | None]] = field(default_factory=list)
     """(job key, number of the lease it was completed under)."""
     handed: dict[int, list[Lease]] = field(default_factory=dict)
     """Job key -> leases, as workers got them."""
-    failing: set[tuple[int, int]] = field(default_factory=set)
+    failing: set[tuple[int, int | None]] = field(default_factory=set)
     """(job key, lease number) that a worker may have given back."""
 
 
@@ -53,10 +68,18 @@ def read_promises(journals: list[Path]) -> Promises:
 
 def _add(entry: Entry, promises: Promises) -> None:
     match entry:
-        case {"kind": "start?", "ref": str(ref), "facts": dict(facts)}:
-            promises.meant[ref] = facts
-        case {"kind": "started", "ref": str(ref), "key": int(key)}:
+        case {
+            "kind": "start?",
+            "ref": str(ref),
+            "facts": dict(facts),
+            "elements": list(elements),
+            "sure": bool(sure),
+        }:
+            promises.meant[ref] = Start(facts=facts, elements=tuple(elements), sure=sure)
+        case {"kind": "started", "ref": str(ref), "key": key}:
             promises.started[ref] = key
+        case {"kind": "broadcast?", "name": str(name)}:
+            promises.meant_broadcasts.add(name)
         case {"kind": "publish?", "name": str(name), "ref": str(ref), "id": str(id_)}:
             promises.meant_messages.add((name, ref, id_))
         case {
@@ -71,17 +94,17 @@ def _add(entry: Entry, promises: Promises) -> None:
             if promises.published.get(message) is None:
                 promises.published[message] = key
             promises.published_by[message] = min(at, promises.published_by.get(message, at))
-        case {"kind": "completed", "job": int(job), "lease": int(lease)}:
-            promises.completed.add((job, lease))
+        case {"kind": "completed", "job": int(job), "lease": lease}:
+            promises.completed.append((job, lease))
         case {
             "kind": "handed",
             "job": int(job),
-            "lease": int(lease),
+            "lease": lease,
             "since": int(since),
             "until": int(until),
         }:
             promises.handed.setdefault(job, []).append(Lease(number=lease, since=since, until=until))
-        case {"kind": "failing", "job": int(job), "lease": int(lease)}:
+        case {"kind": "failing", "job": int(job), "lease": lease}:
             promises.failing.add((job, lease))
         case {"kind": "complete?" | "refused"}:
             return

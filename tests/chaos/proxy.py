@@ -122,6 +122,7 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
-        await self._cut(1.0, 0)
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*others, return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:  # one may just be connecting
+            await self._cut(1.0, 0)
+            await asyncio.wait(others, timeout=0.05)
+        await asyncio.sleep(0)  # transports that were aborted close in the next round

@@ -5,7 +5,7 @@ A scope is a process instance, a sub-process or a multi-instance body. Complaint
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,12 +23,23 @@ class Scope:
     where: str
     container: str
     cut_short: bool
+    begun: Counter[str]
+    """Elements where tokens began because the start said so; if there are none, at the start event."""
     visits: dict[str, list[Visit]]
     arrivals: dict[str, list[Visit]]
     """By flow."""
 
 
-def scope_of(where: str, container: str, visits: list[Visit], *, terminated: bool, drawing: Drawing) -> Scope:
+def scope_of(
+    where: str,
+    container: str,
+    visits: list[Visit],
+    *,
+    terminated: bool,
+    drawing: Drawing,
+    elements: tuple[str, ...] = (),
+) -> Scope:
+    """`elements`: where the instance's tokens began, if the start said so."""
     by_element: dict[str, list[Visit]] = defaultdict(list)
     arrivals: dict[str, list[Visit]] = defaultdict(list)
     for visit in visits:
@@ -44,6 +55,7 @@ def scope_of(where: str, container: str, visits: list[Visit], *, terminated: boo
         where=where,
         container=container,
         cut_short=terminated or stopped,
+        begun=drawing.begins(container, elements),
         visits=by_element,
         arrivals=arrivals,
     )
@@ -68,7 +80,7 @@ def _in_its_place(scope: Scope, visit: Visit, drawing: Drawing) -> Iterator[str]
     if element is None or element.container != scope.container:
         yield f"{scope.where}: {visit.element_id} is not drawn in {scope.container}"
     elif visit.flow_id is None:
-        if not element.starts and element.attached_to is None:
+        if not element.starts and element.attached_to is None and element.id not in scope.begun:
             yield f"{scope.where}: {element.id} was reached by no flow"
     elif visit.flow_id not in {flow.id for flow in element.incoming}:
         yield f"{scope.where}: {element.id} was reached by {visit.flow_id}, which does not lead there"
@@ -127,9 +139,10 @@ def _arrived(scope: Scope, flow: Flow, drawing: Drawing) -> tuple[int, int]:
 
 
 def _beginnings(scope: Scope, element: Element) -> Iterator[str]:
-    if element.starts:
-        count = len(scope.visits.get(element.id, ()))
-        if count > 1 or (count == 0 and not scope.cut_short):
+    if element.starts or element.id in scope.begun:
+        count = sum(visit.flow_id is None for visit in scope.visits.get(element.id, ()))
+        wanted = scope.begun[element.id] if scope.begun else 1
+        if count > wanted or (count < wanted and (scope.begun or not scope.cut_short)):
             yield f"{scope.where}: {element.id} started {count} times"
     if element.tag == "inclusiveGateway" and element.joins:
         merged = scope.visits.get(element.id, ())

@@ -39,7 +39,7 @@ class Models:
         body = (
             start()
             + job("work", type=self.id("work"), extensions=_header("colour", "red"))
-            + boundary("caught", "work", "<outgoing>caught_mend</outgoing>" + on_error("E1"))
+            + boundary("caught", "work", on_error("E1"))
             + job("mend", type=self.id("mend"))
             + end()
         )

@@ -15,6 +15,8 @@ from pyzeebe.proto import gateway_pb2_grpc as stubs
 
 SECONDS = 60.0
 """After which a call that should have answered long ago fails the test."""
+UNKNOWN = (1 << 51) + (1 << 40)
+"""A key of the one partition, which no test will ever reach."""
 _numbers = itertools.count(1)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.gateway.clients import Client, channels
 from tests.gateway.servers import Served, database, kinds, serving
@@ -51,3 +52,19 @@ def own_client(own_server: Served) -> Iterator[Client]:
 def fresh(tmp_path: Path) -> str:
     """The URL of a database that is not there yet."""
     return database(tmp_path)
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    """Signs certificates that nobody else trusts."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def certificate(authority: trustme.CA, tmp_path: Path) -> tuple[str, str]:
+    """Options of a certificate for localhost."""
+    made = authority.issue_cert("localhost")
+    chain, key = tmp_path / "server.pem", tmp_path / "server.key"
+    chain.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+    key.write_bytes(made.private_key_pem.bytes())
+    return f"--tls-cert={chain}", f"--tls-key={key}"

@@ -11,7 +11,7 @@ from grpc import StatusCode
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.building import bpmn, call, catch, element, end, file, job, message, on_message, process, start
-from tests.gateway.clients import Client, refused, unique
+from tests.gateway.clients import UNKNOWN, Client, refused, unique
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_an_unknown_process_is_not_found(client: Client) -> None:
 
 def test_an_unknown_definition_key_is_not_found(client: Client) -> None:
     with refused(StatusCode.NOT_FOUND):
-        client.create("", processDefinitionKey=17)
+        client.create("", processDefinitionKey=UNKNOWN)
 
 
 def test_naming_no_process_is_not_found(client: Client) -> None:

@@ -12,7 +12,7 @@ from grpc import StatusCode
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.building import boundary, bpmn, end, error, io, job, on_error, outputs, start
-from tests.gateway.clients import SECONDS, Client, refused, unique
+from tests.gateway.clients import SECONDS, UNKNOWN, Client, refused, unique
 
 HEADERS = '<zeebe:taskHeaders><zeebe:header key="method" value="card"/></zeebe:taskHeaders>'
 
@@ -303,16 +303,16 @@ def test_a_lease_is_shortened(client: Client, type: str) -> None:
 @pytest.mark.parametrize(
     ("name", "request_"),
     [
-        ("CompleteJob", pb.CompleteJobRequest(jobKey=17)),
-        ("FailJob", pb.FailJobRequest(jobKey=17, retries=1)),
-        ("ThrowError", pb.ThrowErrorRequest(jobKey=17, errorCode="e")),
-        ("UpdateJobRetries", pb.UpdateJobRetriesRequest(jobKey=17, retries=1)),
-        ("UpdateJobTimeout", pb.UpdateJobTimeoutRequest(jobKey=17, timeout=1000)),
-        ("ResolveIncident", pb.ResolveIncidentRequest(incidentKey=17)),
-        ("CancelProcessInstance", pb.CancelProcessInstanceRequest(processInstanceKey=17)),
+        ("CompleteJob", pb.CompleteJobRequest(jobKey=UNKNOWN)),
+        ("FailJob", pb.FailJobRequest(jobKey=UNKNOWN, retries=1)),
+        ("ThrowError", pb.ThrowErrorRequest(jobKey=UNKNOWN, errorCode="e")),
+        ("UpdateJobRetries", pb.UpdateJobRetriesRequest(jobKey=UNKNOWN, retries=1)),
+        ("UpdateJobTimeout", pb.UpdateJobTimeoutRequest(jobKey=UNKNOWN, timeout=1000)),
+        ("ResolveIncident", pb.ResolveIncidentRequest(incidentKey=UNKNOWN)),
+        ("CancelProcessInstance", pb.CancelProcessInstanceRequest(processInstanceKey=UNKNOWN)),
     ],
 )
 def test_what_is_not_there_is_not_found(client: Client, name: str, request_: object) -> None:
     with refused(StatusCode.NOT_FOUND) as refusal:
         client.call(name, request_)
-    assert "17" in refusal.text
+    assert str(UNKNOWN) in refusal.text

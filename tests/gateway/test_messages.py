@@ -7,7 +7,7 @@ import json
 import pytest
 from grpc import StatusCode
 
-from tests.building import bpmn, catch, element, end, job, message, on_message, start
+from tests.building import bpmn, catch, element, end, io, job, message, on_message, outputs, start
 from tests.gateway.clients import Client, refused, unique
 
 
@@ -68,6 +68,17 @@ def test_a_message_starts_a_process(client: Client) -> None:
 
     found = client.job(id)
     assert (found.bpmnProcessId, json.loads(found.variables)) == (id, {"order": 1})
+
+
+def test_of_a_message_that_starts_only_what_is_mapped_goes_on(client: Client) -> None:
+    id = unique("ordered")
+    begun = element("startEvent", "s", on_message("m"), extensions=io(outputs(double="=order * 2")))
+    body = begun + job("task", type=id) + end()
+    client.deploy(bpmn(body, "s>task task>e", id=id, definitions=message(id, id="m")))
+
+    client.publish(id, "A-1", {"order": 1, "more": 2})
+
+    assert json.loads(client.job(id).variables) == {"double": 2}
 
 
 def test_variables_must_be_an_object(client: Client, name: str) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -240,21 +239,6 @@ def test_a_port_that_is_taken_is_named(own_server: Served, fresh: str) -> None:
 
 
 # --- TLS ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def certificate(authority: trustme.CA, tmp_path: Path) -> tuple[str, str]:
-    """Options of a certificate for localhost."""
-    made = authority.issue_cert("localhost")
-    chain, key = tmp_path / "server.pem", tmp_path / "server.key"
-    chain.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
-    key.write_bytes(made.private_key_pem.bytes())
-    return f"--tls-cert={chain}", f"--tls-key={key}"
 
 
 def test_tls(fresh: str, authority: trustme.CA, certificate: tuple[str, str]) -> None:

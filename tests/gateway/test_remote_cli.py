@@ -14,8 +14,9 @@ import pytest
 from procession import BearerCredentials, ClientCredentials, InvalidInput
 from procession.cli.credentials import from_environment
 from tests.building import bpmn, end, job, start
-from tests.gateway.clients import unique
-from tests.gateway.servers import COMMAND, SECONDS
+from tests.gateway.clients import channels, unique
+from tests.gateway.servers import COMMAND, SECONDS, Served
+from tests.zeebe import Zeebe
 
 
 def run(server: str, *arguments: str, code: int = 0) -> Any:
@@ -56,6 +57,25 @@ def test_a_message_is_published(server: str) -> None:
 @pytest.mark.parametrize("list_", [("instance", "list"), ("incident", "list"), ("status",)])
 def test_lists_say_where_they_can_be_had(server: str, list_: tuple[str, ...]) -> None:
     assert "cannot be searched" in run(server, *list_, code=1)
+
+
+def test_a_result_is_waited_for_on_our_server(own_server: Served, process: Path) -> None:
+    run(own_server.address, "deploy", str(process))
+    late = run(own_server.address, "start", process.stem, "--wait", "0.1", code=1)
+    assert "has not ended" in late
+
+
+def test_where_nobody_can_wait_nothing_is_started(zeebe: Zeebe, process: Path) -> None:
+    run(zeebe.address, "deploy", str(process))
+    said = run(zeebe.address, "start", process.stem, "--wait", "1", code=1)
+    assert "nothing was started" in said
+    for client in channels(zeebe.address):
+        assert client.activate(process.stem, wait=500) == []
+
+
+@pytest.mark.parametrize("options", [(), ("--grpc=0",)])
+def test_a_node_does_not_run_on_a_server(options: tuple[str, ...]) -> None:
+    assert "is a server" in run("zeebe:26500", "up", *options, code=2)
 
 
 def test_a_server_that_is_away_is_told_from_a_refusal(tmp_path: Path) -> None:

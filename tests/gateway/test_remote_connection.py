@@ -16,6 +16,7 @@ from pyzeebe.proto import gateway_pb2_grpc as stubs
 
 from procession import BearerCredentials, NotAllowed, NotReady, Procession
 from procession.client.credentials import Credentials
+from procession.workflow import WorkflowBuilder
 from tests.building import bpmn, end, job, start
 from tests.chaos.proxy import Proxy
 from tests.gateway.clients import unique
@@ -140,11 +141,20 @@ class Guarded(stubs.GatewayServicer):
         self.seen: list[str] = []
 
     def Topology(self, request: pb.TopologyRequest, context: grpc.ServicerContext) -> pb.TopologyResponse:  # noqa: N802
+        self._check(context)
+        return pb.TopologyResponse()
+
+    def PublishMessage(  # noqa: N802
+        self, request: pb.PublishMessageRequest, context: grpc.ServicerContext
+    ) -> pb.PublishMessageResponse:
+        self._check(context)
+        return pb.PublishMessageResponse(key=1)
+
+    def _check(self, context: grpc.ServicerContext) -> None:
         sent = dict(context.invocation_metadata()).get("authorization", "")
         self.seen.append(str(sent))
         if sent != f"Bearer {self.token}":
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
-        return pb.TopologyResponse()
 
 
 @pytest.fixture
@@ -169,6 +179,42 @@ async def test_the_right_token_is_let_in(guarded: tuple[Guarded, str]) -> None:
     async with Procession(url, credentials=BearerCredentials("token-1"), connect_timeout=LONG) as app:
         assert app.readiness().ready
     assert servicer.seen == ["Bearer token-1"]
+
+
+async def test_it_is_not_ready_while_the_server_refuses_its_credentials(guarded: tuple[Guarded, str]) -> None:
+    servicer, url = guarded
+    app = Procession(url, credentials=BearerCredentials("wrong"), connect_timeout=None)
+    async with app:
+        await until(lambda: "who are you" in str(app.readiness().reason))
+        assert not app.readiness().ready
+        servicer.token = "wrong"
+        await until(lambda: app.readiness().ready)
+
+
+async def test_it_is_not_ready_any_more_when_the_server_forgets_it(guarded: tuple[Guarded, str]) -> None:
+    servicer, url = guarded
+    async with Procession(url, credentials=BearerCredentials("token-1"), connect_timeout=LONG) as app:
+        servicer.token = "another"
+        with pytest.raises(NotAllowed):
+            await app.publish("message")
+        assert "refuses the credentials" in str(app.readiness().reason)
+        servicer.token = "token-1"
+        await app.publish("message")
+        assert app.readiness().ready
+
+
+async def test_a_component_says_that_its_credentials_are_refused(
+    guarded: tuple[Guarded, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    _, url = guarded
+    async with WorkflowBuilder("shop", url, credentials=BearerCredentials("wrong")).run() as workflow:
+        with pytest.raises(NotAllowed, match="who are you"):
+            await workflow.wait_until_ready(LONG)
+        assert "refuses the credentials" in str(workflow.readiness().reason)
+        with pytest.raises(NotReady, match="refuses the credentials"):
+            await workflow.start("any")
+    (record,) = (one for one in caplog.records if one.name == "procession.workflow")
+    assert (record.levelname, "see to its credentials" in record.getMessage()) == ("ERROR", True)
 
 
 class Renewed(Credentials):

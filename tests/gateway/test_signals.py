@@ -8,7 +8,7 @@ import pytest
 from grpc import StatusCode
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.building import bpmn, catch, element, end, job, on_signal, signal, start
+from tests.building import bpmn, catch, element, end, io, job, on_signal, outputs, signal, start
 from tests.gateway.clients import Client, refused, text, unique
 
 ON_SIGNAL = on_signal("signal")
@@ -47,6 +47,17 @@ def test_a_signal_starts_a_process(client: Client) -> None:
     broadcast(client, id, {"order": 1})
 
     assert json.loads(client.job(id).variables) == {"order": 1}
+
+
+def test_of_a_signal_that_starts_only_what_is_mapped_goes_on(client: Client) -> None:
+    id = unique("starts")
+    begun = element("startEvent", "s", ON_SIGNAL, extensions=io(outputs(double="=order * 2")))
+    body = begun + job("task", type=id) + end()
+    client.deploy(bpmn(body, "s>task task>e", id=id, definitions=signal(id, id="signal")))
+
+    broadcast(client, id, {"order": 1, "more": 2})
+
+    assert json.loads(client.job(id).variables) == {"double": 2}
 
 
 def test_a_signal_nobody_waits_for_is_gone(client: Client) -> None:

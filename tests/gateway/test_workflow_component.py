@@ -314,7 +314,7 @@ async def test_a_thrown_error_that_is_caught_is_no_incident(scene: Scene) -> Non
         raise BpmnError("no_stock")
 
     body = start() + job("work", type=scene.type("work")) + end() + job("report", type=scene.type("report"))
-    body += boundary("out", "work", "<outgoing>out_report</outgoing>" + on_error("no_stock")) + end("e2")
+    body += boundary("out", "work", on_error("no_stock")) + end("e2")
     flows = "s>work work>e out>report report>e2"
     content = bpmn(body, flows, id=scene.id, definitions=error("no_stock"))
     builder = scene.reporting(QUICK).with_process(scene.file(content)).with_alerts(alerts)

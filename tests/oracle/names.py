@@ -42,23 +42,4 @@ def own(model: bytes, suffix: str) -> bytes:
             value = element.get(attribute)
             if value and not value.startswith("="):
                 element.set(attribute, value + suffix)
-    _name_flows(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-
-
-def _name_flows(root: etree._Element) -> None:
-    """Let each element name the flows that come and go, as every modeller writes it: Zeebe reads that."""
-    elements = {element.get("id"): element for element in root.iter(f"{{{BPMN}}}*")}
-    for flow in list(root.iter(f"{{{BPMN}}}sequenceFlow")):
-        _name_flow(elements.get(flow.get("targetRef")), "incoming", flow)
-        _name_flow(elements.get(flow.get("sourceRef")), "outgoing", flow)
-
-
-def _name_flow(element: etree._Element | None, direction: str, flow: etree._Element) -> None:
-    if element is None:
-        return
-    before = {f"{{{BPMN}}}{tag}" for tag in ("extensionElements", "incoming", direction)}
-    at = sum(child.tag in before for child in element)
-    name = etree.Element(f"{{{BPMN}}}{direction}")
-    name.text = flow.get("id")
-    element.insert(at, name)

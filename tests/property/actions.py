@@ -87,6 +87,16 @@ class PublishAwaited(Picking, frozen=True, kw_only=True):
         return c.PublishMessage(subscription.name, subscription.correlation_key, 0, None, self.values)
 
 
+class Broadcast(Picking, frozen=True, kw_only=True):
+    """A signal, whether somebody waits for it or not."""
+
+    name: str
+    values: Variables
+
+    def command(self, target: Target) -> c.Command:
+        return c.BroadcastSignal(f"{self.name}-{target.correlation_key}", self.values)
+
+
 class Resolve(Picking, frozen=True, kw_only=True):
     mends: bool
     """Whether a job gets a retry with it; without, that is refused."""
@@ -116,7 +126,7 @@ class Cancel(Picking, frozen=True, kw_only=True):
         return c.CancelInstance(target.root_key)
 
 
-Action = Complete | Fail | Throw | Publish | PublishAwaited | Resolve | Write | Cancel
+Action = Complete | Fail | Throw | Publish | PublishAwaited | Broadcast | Resolve | Write | Cancel
 
 
 def _open_jobs(target: Target) -> list[int]:

@@ -22,11 +22,18 @@ class MessageWait(Struct, frozen=True):
     name: str
 
 
+class SignalWait(Struct, frozen=True):
+    """A signal by its name and the variable `key`, so that instances do not hear each other's."""
+
+    name: str
+
+
 class ErrorCatch(Struct, frozen=True):
     code: str | None
 
 
-Event = TimerWait | MessageWait | ErrorCatch
+Waited = TimerWait | MessageWait | SignalWait
+Event = Waited | ErrorCatch
 
 
 class Boundary(Struct, frozen=True, kw_only=True):
@@ -76,10 +83,18 @@ class Pass(Struct, frozen=True):
     kind: Kind
 
 
+class Signal(Struct, frozen=True, kw_only=True):
+    """An event that throws what a `SignalWait` of this name waits for."""
+
+    name: str
+    final: bool = False
+    """Whether its path ends with it."""
+
+
 class Wait(Struct, frozen=True, kw_only=True):
     """An intermediate event, or a receive task where `task`."""
 
-    event: TimerWait | MessageWait
+    event: Waited
     task: bool = False
     boundaries: tuple[Boundary, ...] = ()
 
@@ -104,7 +119,7 @@ class Parallel(Struct, frozen=True):
 class Race(Struct, frozen=True):
     """An event-based gateway."""
 
-    branches: tuple[tuple[TimerWait | MessageWait, Block], ...]
+    branches: tuple[tuple[Waited, Block], ...]
 
 
 class Repeat(Struct, frozen=True):
@@ -139,4 +154,6 @@ class End(Struct, frozen=True):
     error: str | None = None
 
 
-Block = Work | Script | Pass | Wait | Sequence | Choice | Parallel | Race | Repeat | Scope | Call | End
+Block = (
+    Work | Script | Pass | Signal | Wait | Sequence | Choice | Parallel | Race | Repeat | Scope | Call | End
+)

@@ -19,6 +19,7 @@ from procession.model import (
     Message,
     MultiInstance,
     Process,
+    Signal,
     Terminate,
     Timer,
 )
@@ -79,6 +80,8 @@ class Writer:
         elif isinstance(event, Error):
             error_id = self._error(event) if event.code is not None else None
             _add(element, "errorEventDefinition", errorRef=error_id)
+        elif isinstance(event, Signal):
+            _add(element, "signalEventDefinition", signalRef=self._signal(event))
         elif kind in (Kind.RECEIVE_TASK, Kind.SEND_TASK):
             if event.name is not None:
                 element.set("messageRef", self._message(event))
@@ -90,6 +93,11 @@ class Writer:
         error_id = self._id("Error")
         _add(self._root, "error", id=error_id, errorCode=_text(event.code or ""))
         return error_id
+
+    def _signal(self, event: Signal) -> str:
+        signal_id = self._id("Signal")
+        _add(self._root, "signal", id=signal_id, name=_text(event.name or ""))
+        return signal_id
 
     def _message(self, event: Message) -> str:
         message_id = self._id("Message")

@@ -43,3 +43,5 @@ def _asked_for(rows: Rows) -> Iterator[c.Command]:
             yield c.CompleteJob(job.key)
     for one in rows.subscriptions:
         yield c.PublishMessage(one.name, one.correlation_key)
+    for name in sorted({one.name for one in rows.signals}):
+        yield c.BroadcastSignal(name)

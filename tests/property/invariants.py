@@ -28,6 +28,7 @@ def check(world: World) -> None:
         _incidents_and_elements_agree,
         _everything_active_waits_for_something,
         _variables_belong_somewhere,
+        _deliveries_are_on_their_way,
     ):
         invariant(rows)
     _paths_follow_the_model(rows, world)
@@ -89,8 +90,8 @@ def _nothing_waits_for_what_has_ended(rows: Rows) -> None:
         if instance.parent_element_key is not None and instance.ended_at is None:
             assert elements[instance.parent_element_key].ended_at is None, instance
     open_jobs = [job for job in rows.jobs if job.ended_at is None]
-    waiting_ones: list[r.Job | r.Timer | r.MessageSubscription]
-    waiting_ones = [*open_jobs, *rows.timers, *rows.subscriptions]
+    waiting_ones: list[r.Job | r.Timer | r.MessageSubscription | r.SignalSubscription]
+    waiting_ones = [*open_jobs, *rows.timers, *rows.subscriptions, *rows.signals]
     for waiting in waiting_ones:
         assert elements[waiting.element_key].ended_at is None, waiting
     held_ones: list[r.Join | r.Item] = [*rows.joins, *rows.items]
@@ -120,6 +121,7 @@ def _everything_active_waits_for_something(rows: Rows) -> None:
         *(job.element_key for job in rows.jobs if job.ended_at is None),
         *(timer.element_key for timer in rows.timers),
         *(subscription.element_key for subscription in rows.subscriptions),
+        *(subscription.element_key for subscription in rows.signals),
         *(incident.element_key for incident in rows.incidents if incident.ended_at is None),
         *(instance.parent_element_key for instance in rows.instances if instance.ended_at is None),
         *(element.scope_key for element in rows.elements if element.ended_at is None),
@@ -157,6 +159,17 @@ def _variables_belong_somewhere(rows: Rows) -> None:
         json.loads(variable.value)
 
 
+def _deliveries_are_on_their_way(rows: Rows) -> None:
+    """A subscription is closed to other messages just as long as one is on its way to it."""
+    commands = [c.decode(row.payload) for row in rows.commands]
+    messages = Counter(
+        (command.subscription_key, command.message_key)
+        for command in commands
+        if isinstance(command, c.CorrelateMessage)
+    )
+    assert messages == Counter((one.subscription_key, one.message_key) for one in rows.deliveries)
+
+
 def _paths_follow_the_model(rows: Rows, world: World) -> None:
     left: set[tuple[int, str]] = {(one.scope_key, one.element_id) for one in rows.elements}
     for element in rows.elements:
@@ -164,7 +177,8 @@ def _paths_follow_the_model(rows: Rows, world: World) -> None:
             flow = _flows(world.model_of(element.definition_key))[element.flow_id]
             assert flow.target == element.element_id, element
             assert (element.scope_key, flow.source) in left, f"it came from nowhere: {element}"
-    events: list[r.Timer | r.MessageSubscription] = [*rows.timers, *rows.subscriptions]
+    events: list[r.Timer | r.MessageSubscription | r.SignalSubscription]
+    events = [*rows.timers, *rows.subscriptions, *rows.signals]
     for waiting in events:
         element = next(one for one in rows.elements if one.key == waiting.element_key)
         assert waiting.target_id in _events_of(world.model_of(element.definition_key), element.element_id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import structs
@@ -22,6 +23,7 @@ from procession.model import (
     MultiInstance,
     Process,
     SequenceFlow,
+    Signal,
     Terminate,
     Timer,
     TimerKind,
@@ -47,12 +49,23 @@ def processes_of(block: b.Block) -> tuple[Process, ...]:
     return (main, *called)
 
 
-class Builder:
-    """Builds one scope. Element ids are unique over all scopes: `<kind>_<number>`."""
+def places_of(block: b.Block) -> list[str]:
+    """The elements of `main` where an instance may begin and still comes to its end."""
+    places: list[str] = []
+    Builder(Counter(), [], places).body(block)
+    return places
 
-    def __init__(self, names: Counter[str], called: list[Process]) -> None:
+
+class Builder:
+    """Builds one scope. Element ids are unique over all scopes: `<kind>_<number>`.
+
+    `places` collects where instances may begin: not where a join or a counter relies on what comes before.
+    """
+
+    def __init__(self, names: Counter[str], called: list[Process], places: list[str] | None = None) -> None:
         self._names = names
         self._called = called
+        self._places = places
         self._nodes: list[FlowNode] = []
         self._flows: list[SequenceFlow] = []
 
@@ -85,6 +98,8 @@ class Builder:
     def _joining(self, kind: Kind, entries: Exits, **fields: Any) -> Exits:
         node = FlowNode(id=self._name(kind), kind=kind, **fields)
         self._nodes.append(node)
+        if self._places is not None and kind not in (Kind.START_EVENT, Kind.BOUNDARY_EVENT):
+            self._places.append(node.id)
         for source, condition in entries:
             self._flow(source, node.id, condition)
         return [(node.id, None)]
@@ -152,6 +167,11 @@ class Builder:
     def passing(self, block: b.Pass, entries: Exits) -> Exits:
         return self._node(block.kind, entries)
 
+    def signal(self, block: b.Signal, entries: Exits) -> Exits:
+        kind = Kind.END_EVENT if block.final else Kind.THROW_EVENT
+        exits = self._node(kind, entries, events=(_signal(block.name),))
+        return [] if block.final else exits
+
     def wait(self, block: b.Wait, entries: Exits) -> Exits:
         events = (_event(block.event),)
         if block.task:
@@ -182,21 +202,32 @@ class Builder:
         first = self._node(Kind.TASK, [(split, condition)])
         return self.add(branch, first)
 
+    @contextmanager
+    def _no_places(self) -> Iterator[None]:
+        places, self._places = self._places, None
+        try:
+            yield
+        finally:
+            self._places = places
+
     def parallel(self, block: b.Parallel, entries: Exits) -> Exits:
         split = self._node(Kind.PARALLEL_GATEWAY, entries)
         joined: Exits = []
-        for branch in block.branches:
-            exits = self.add(branch, split)
-            if len(exits) > 1:
-                exits = self._node(Kind.EXCLUSIVE_GATEWAY, exits)
-            joined += exits
-        return self._joining(Kind.PARALLEL_GATEWAY, joined) if joined else []
+        with self._no_places():
+            for branch in block.branches:
+                exits = self.add(branch, split)
+                if len(exits) > 1:
+                    exits = self._node(Kind.EXCLUSIVE_GATEWAY, exits)
+                joined += exits
+            return self._joining(Kind.PARALLEL_GATEWAY, joined) if joined else []
 
     def race(self, block: b.Race, entries: Exits) -> Exits:
         gateway = self._node(Kind.EVENT_BASED_GATEWAY, entries)
         exits: Exits = []
         for event, branch in block.branches:
-            exits += self.add(branch, self._node(Kind.CATCH_EVENT, gateway, events=(_event(event),)))
+            with self._no_places():
+                caught = self._node(Kind.CATCH_EVENT, gateway, events=(_event(event),))
+            exits += self.add(branch, caught)
         return exits
 
     def repeat(self, block: b.Repeat, entries: Exits) -> Exits:
@@ -204,17 +235,20 @@ class Builder:
         counter = self._name("counter")
         count = Expression(f"if {counter} = null then 1 else {counter} + 1")
         script = ModelScript(expression=count, result=counter)
-        exits = self.add(block.body, self._node(Kind.SCRIPT_TASK, [(top, None)], script=script))
-        if not exits:
-            return []
-        [(split, _)] = self._node(Kind.EXCLUSIVE_GATEWAY, exits)
+        counted = self._node(Kind.SCRIPT_TASK, [(top, None)], script=script)
+        with self._no_places():
+            exits = self.add(block.body, counted)
+            if not exits:
+                return []
+            [(split, _)] = self._node(Kind.EXCLUSIVE_GATEWAY, exits)
         self._flow(split, top, Expression(f"{counter} < {block.times}"))
         after = self._node(Kind.TASK, [(split, None)])
         self._set_default(split)
         return after
 
     def scope(self, block: b.Scope, entries: Exits) -> Exits:
-        body = Builder(self._names, self._called).body(block.body)
+        inside = None if block.many is not None else self._places
+        body = Builder(self._names, self._called, inside).body(block.body)
         return self._activity(Kind.SUB_PROCESS, entries, block.boundaries, block.many, body=body)
 
     def call(self, block: b.Call, entries: Exits) -> Exits:
@@ -252,10 +286,16 @@ def _mappings(pairs: Iterable[tuple[str, str]]) -> tuple[IoMapping, ...]:
 def _event(event: b.Event) -> EventDefinition:
     if isinstance(event, b.ErrorCatch):
         return Error(code=event.code)
+    if isinstance(event, b.SignalWait):
+        return _signal(event.name)
     if isinstance(event, b.MessageWait):
         return Message(name=event.name, correlation_key=Expression("key"))
     kind = TimerKind.CYCLE if event.text.startswith("R") else TimerKind.DURATION
     return Timer(kind=kind, value=event.text)
+
+
+def _signal(name: str) -> Signal:
+    return Signal(name=Expression(f'"{name}-" + key'))
 
 
 def _loop(many: b.Many | None) -> MultiInstance | None:
@@ -276,6 +316,7 @@ _BUILDERS: dict[type, Callable[[Builder, Any, Exits], Exits]] = {
     b.Work: Builder.work,
     b.Script: Builder.script,
     b.Pass: Builder.passing,
+    b.Signal: Builder.signal,
     b.Wait: Builder.wait,
     b.Sequence: Builder.sequence,
     b.Choice: Builder.choice,

@@ -16,7 +16,7 @@ from procession.engine.tables import TABLES
 KEY_FIELDS = frozenset(
     {
         *("key", "root_key", "instance_key", "scope_key", "element_key", "parent_element_key"),
-        *("job_key", "incident_key", "interrupted_by"),
+        *("job_key", "incident_key", "interrupted_by", "subscription_key"),
     }
 )
 
@@ -35,16 +35,26 @@ class Rows(Struct):
     items: list[r.Item]
     incidents: list[r.IncidentRecord]
     commands: list[r.CommandRow]
+    signals: list[r.SignalSubscription]
+    deliveries: list[r.Delivery]
 
     def of(self, root_key: int) -> Rows:
         """What belongs to one root."""
-        return self._map(lambda records: [one for one in records if one.root_key == root_key])
+        mine = {one.key for one in self.subscriptions if one.root_key == root_key}
+
+        def belongs(record: Any) -> bool:
+            if isinstance(record, r.Delivery):
+                return record.subscription_key in mine
+            return bool(record.root_key == root_key)
+
+        return self._map(lambda records: [one for one in records if belongs(one)])
 
     def unfinished(self) -> list[Any]:
         """Everything that has not ended, for messages."""
         lasting: list[Any] = [*self.instances, *self.elements, *self.incidents, *self.jobs]
         waiting: list[Any] = [*self.timers, *self.subscriptions, *self.joins, *self.items, *self.commands]
-        return [*(one for one in lasting if one.ended_at is None), *waiting]
+        unfinished = [*(one for one in lasting if one.ended_at is None), *waiting]
+        return [*unfinished, *self.signals, *self.deliveries]
 
     def _map(self, change: Callable[[list[Any]], list[Any]]) -> Rows:
         return Rows(*(change(records) for records in structs.astuple(self)))
@@ -79,7 +89,7 @@ def differences(ones: list[Rows], others: list[Rows]) -> list[Any]:
 
 _TABLES = (
     *("process_instance", "element_instance", "job", "timer", "message_subscription", "variable"),
-    *("variable_change", "join_token", "item", "incident", "command"),
+    *("variable_change", "join_token", "item", "incident", "command", "signal_subscription", "delivery"),
 )
 
 

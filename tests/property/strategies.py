@@ -15,6 +15,7 @@ from . import actions as a
 from . import blocks as b
 
 MESSAGES = ("m1", "m2", "m3")
+SIGNALS = ("s1", "s2")
 CODES = ("E1", "E2")
 DURATIONS = ("PT0S", "PT1S", "PT2S", "PT5S")
 _CONDITIONS = ("a = 1", "b = 0", "a = b", "a != 2 and b != 2", "false", "true")
@@ -40,15 +41,18 @@ class Place(Struct, frozen=True):
     """Whether tokens may be ended or multiplied: not on the way to a parallel join."""
     caught: frozenset[str | None] = frozenset()
     """Error codes that somebody around catches."""
+    throws: bool = True
+    """Whether signals may be thrown: not by whoever heard one and leaves the others listening."""
 
     def deeper(self, *, splits: bool | None = None, caught: frozenset[str | None] = frozenset()) -> Place:
         keeps = self.splits if splits is None else splits
-        return Place(self.depth - 1, keeps, self.caught | caught)
+        return Place(self.depth - 1, keeps, self.caught | caught, self.throws)
 
 
 variables = st.fixed_dictionaries({}, optional=_VALUES)
+signal_waits = st.sampled_from([b.SignalWait(name) for name in SIGNALS])
 message_waits = st.sampled_from([b.MessageWait(name) for name in MESSAGES])
-waits = st.sampled_from([b.TimerWait(text) for text in DURATIONS]) | message_waits
+waits = st.sampled_from([b.TimerWait(text) for text in DURATIONS]) | message_waits | signal_waits
 
 
 def processes(depth: int = 2) -> st.SearchStrategy[b.Block]:
@@ -68,6 +72,8 @@ def blocks(draw: st.DrawFn, place: Place) -> b.Block:
     choices = [*_LEAVES] if place.depth <= 0 else [*_LEAVES, *_COMPOUNDS]
     if place.splits or place.caught:
         choices.append(_ends)
+    if place.throws:
+        choices.append(_signals)
     return draw(draw(st.sampled_from(choices))(place))
 
 
@@ -75,6 +81,7 @@ _boundary_events: st.SearchStrategy[b.Event] = st.sampled_from(
     (
         *(b.TimerWait(text) for text in (*DURATIONS, "R2/PT1S")),
         *(b.MessageWait(name) for name in MESSAGES),
+        *(b.SignalWait(name) for name in SIGNALS),
         *(b.ErrorCatch(code) for code in (*CODES, None)),
     )
 )
@@ -96,7 +103,12 @@ def _boundary(draw: st.DrawFn, event: b.Event, place: Place) -> b.Boundary:
         # It stays open, and being the older subscription would take every message from those inside.
         event = b.MessageWait(f"aside-{event.name}")
     merges = interrupting and (not place.splits or draw(st.booleans()))
-    handler_place = Place(min(place.depth - 1, 0), place.splits or not interrupting, place.caught)
+    handler_place = Place(
+        min(place.depth - 1, 0),
+        place.splits or not interrupting,
+        place.caught,
+        place.throws and (interrupting or not isinstance(event, b.SignalWait)),
+    )
     handler = draw(blocks(handler_place)) if draw(st.booleans()) else None
     return b.Boundary(
         event=event,
@@ -161,6 +173,12 @@ def _scripts(place: Place) -> st.SearchStrategy[b.Block]:
 @cache
 def _passes(place: Place) -> st.SearchStrategy[b.Block]:
     return st.builds(b.Pass, st.sampled_from((Kind.TASK, Kind.MANUAL_TASK, Kind.THROW_EVENT)))
+
+
+@cache
+def _signals(place: Place) -> st.SearchStrategy[b.Block]:
+    final = st.booleans() if place.splits else st.just(False)
+    return st.builds(b.Signal, name=st.sampled_from(SIGNALS), final=final)
 
 
 @cache
@@ -269,10 +287,15 @@ actions: st.SearchStrategy[a.Action] = st.one_of(
         values=variables,
     ),
     _action(a.PublishAwaited, values=variables),
+    _action(a.Broadcast, name=st.sampled_from(SIGNALS), values=variables),
     _action(a.Resolve, mends=st.booleans()),
     _action(a.Write, values=variables, local=st.booleans()),
     _action(a.Cancel),
 )
+
+
+beginnings = st.lists(st.integers(0, 30), max_size=2).map(tuple)
+"""Picks the elements where an instance begins; none: the start event."""
 
 
 class Step(Struct, frozen=True):

@@ -21,10 +21,11 @@ from . import blocks as b
 from .finishing import finish
 from .invariants import check
 from .rows import Rows, differences, dump
-from .strategies import Step, processes, schedules
+from .strategies import Step, beginnings, processes, schedules
 from .world import Executor, World, world
 
 NewFolder = Callable[[], Path]
+Starts = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class Bounds(Struct, frozen=True):
@@ -45,37 +46,45 @@ class Bounds(Struct, frozen=True):
 
 
 tight_bounds = st.builds(Bounds, st.integers(1, 6), st.integers(1, 3), st.integers(1, 3))
+_starts = st.tuples(beginnings, beginnings)
 _half = settings(max_examples=max(settings().max_examples // 2, 1))
 _few = settings(max_examples=max(settings().max_examples // 4, 1))
 
 
-@given(block=processes(), schedule=schedules(2))
+@given(block=processes(), schedule=schedules(2), starts=_starts)
 def test_every_transaction_leaves_a_consistent_state_and_every_instance_can_be_ended(
-    block: b.Block, schedule: list[Step], empty_database: Path, new_folder: NewFolder
+    block: b.Block, schedule: list[Step], starts: Starts, empty_database: Path, new_folder: NewFolder
 ) -> None:
-    with world(empty_database, new_folder(), block, instances=2, after=check) as running:
+    with world(empty_database, new_folder(), block, instances=2, beginnings=starts, after=check) as running:
         running.follow(schedule)
         finish(running)
 
 
 @_half
-@given(block=processes(), schedule=schedules(2), bounds=tight_bounds)
+@given(block=processes(), schedule=schedules(2), starts=_starts, bounds=tight_bounds)
 def test_that_holds_when_every_command_is_cut_into_many_transactions(
-    block: b.Block, schedule: list[Step], bounds: Bounds, empty_database: Path, new_folder: NewFolder
+    block: b.Block,
+    schedule: list[Step],
+    starts: Starts,
+    bounds: Bounds,
+    empty_database: Path,
+    new_folder: NewFolder,
 ) -> None:
     with (
         bounds.applied(),
-        world(empty_database, new_folder(), block, instances=2, after=check) as running,
+        world(empty_database, new_folder(), block, instances=2, beginnings=starts, after=check) as running,
     ):
         running.follow(schedule)
         finish(running)
 
 
-@given(block=processes(), schedule=schedules(2))
+@given(block=processes(), schedule=schedules(2), starts=_starts)
 def test_that_holds_when_all_that_is_due_goes_into_one_transaction(
-    block: b.Block, schedule: list[Step], empty_database: Path, new_folder: NewFolder
+    block: b.Block, schedule: list[Step], starts: Starts, empty_database: Path, new_folder: NewFolder
 ) -> None:
-    with world(empty_database, new_folder(), block, instances=2, greedy=True, after=check) as running:
+    with world(
+        empty_database, new_folder(), block, instances=2, beginnings=starts, greedy=True, after=check
+    ) as running:
         running.follow(schedule)
         finish(running)
 
@@ -142,6 +151,7 @@ def _some_commands(running: World, which: int) -> list[c.Command]:
     commands: list[c.Command] = [c.CompleteJob(job.key) for job in rows.jobs if job.ended_at is None]
     commands += [c.TriggerTimer(timer.key) for timer in rows.timers]
     commands += [c.PublishMessage(one.name, one.correlation_key) for one in rows.subscriptions]
+    commands += [c.BroadcastSignal(one.name) for one in rows.signals]
     commands += [c.CancelInstance(key) for key in running.roots[which:]]
     return commands
 

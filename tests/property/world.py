@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from procession.testing.database import copy_database
 from . import blocks as b
 from .actions import Target
 from .bpmn_writer import write
-from .modelling import MAIN, processes_of
+from .modelling import MAIN, places_of, processes_of
 from .rows import Rows, read_rows
 from .strategies import Step
 
@@ -127,7 +127,8 @@ class World:
 
     `together` puts commands of different instances into one transaction; each instance has at most
     one in it, so what happens to an instance is the same in the same order either way. With `greedy`
-    everything that waits goes into one, as on a busy node.
+    everything that waits goes into one, as on a busy node. `beginnings` tells where instances begin,
+    by numbers that pick among the places there are.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class World:
         together: bool = True,
         forgets: bool = False,
         greedy: bool = False,
+        beginnings: Sequence[Sequence[int]] = (),
         after: Callable[[World], None] | None = None,
     ) -> None:
         self.executor = Executor(database, forgets=forgets)
@@ -145,6 +147,8 @@ class World:
         self.models = {process.id: process for process in processes_of(block)}
         self._together = together
         self._greedy = greedy
+        self._beginnings = beginnings
+        self._places = places_of(block)
         self._after = after
         self.definitions: dict[int, str] = {}
         self.roots: list[int] = []
@@ -165,7 +169,9 @@ class World:
     def _start(self, instances: int) -> None:
         for number in range(instances):
             values = {"key": f'"k{number}"', "a": str(number), "b": "1", "items": "[1,2]"}
-            entry = Entry(c.StartInstance(MAIN, variables=values))
+            picks = self._beginnings[number] if number < len(self._beginnings) and self._places else ()
+            start_at = tuple(self._places[pick % len(self._places)] for pick in picks)
+            entry = Entry(c.StartInstance(MAIN, variables=values, start_at=start_at))
             self._run([entry])
             self.roots.append(entry.reply.key)
         self.settle()

@@ -16,6 +16,7 @@ from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFor
 from procession.cli.output import print_json, print_text
 from procession.cli.processes import Children, reserve, when_orphaned
 from procession.cli.running import announce, say, serve
+from procession.client.remote import is_remote, shown
 from procession.errors import InvalidInput, ProcessionError
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def up(
           --tls-cert server.pem --tls-key server.key --processes 4
       PROCESSION_DB=sqlite:///orders.db procession up
     """
+    if is_remote(db):
+        raise InvalidInput(f"a node runs on a database, but {shown(db)} is a server: give the database's URL")
     if grpc is None:
         _without_grpc(db, tls_cert or tls_key, processes, upgrade, format)
         return

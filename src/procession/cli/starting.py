@@ -14,10 +14,11 @@ from procession.cli.database import client
 from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Upgrade, Variables
 from procession.cli.output import print_json, print_text
 from procession.cli.parsing import read_duration, read_variables
-from procession.errors import Aborted, DeadlineExceeded, NotReady, ProcessionError, Unsupported
+from procession.client.remote import is_remote
+from procession.errors import Aborted, DeadlineExceeded, NotFound, NotReady, ProcessionError, Unsupported
 
 if TYPE_CHECKING:
-    from procession import Instance
+    from procession import Instance, Procession
     from procession.storage.searches import InstanceStatus
 
 
@@ -49,6 +50,10 @@ Ttl = Annotated[
 MessageId = Annotated[
     str | None, typer.Option(metavar="TEXT", help="While it lives, the same id is refused a second time.")
 ]
+
+
+CHECK = timedelta(seconds=20)
+"""How long a server may take to say whether it can wait."""
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +124,8 @@ def start(
 async def _start(db: str, request: Start, upgrade: bool) -> tuple[Begun, ProcessionError | None]:
     """Start and wait. A failed wait is answered, not raised: the key must be printed all the same."""
     async with client(db, upgrade=upgrade) as app:
+        if request.wait is not None and is_remote(db):
+            await _check_waiting(app)
         instance = await app.start(
             request.process_id,
             request.variables,
@@ -134,6 +141,23 @@ async def _start(db: str, request: Start, upgrade: bool) -> tuple[Begun, Process
             created=instance.created,
         )
         return (begun, None) if request.wait is None else await _wait(instance, begun, request.wait)
+
+
+async def _check_waiting(app: Procession) -> None:
+    """Make sure that the server can wait for an instance, before one is started.
+
+    Raises:
+        Unsupported: it cannot.
+    """
+    from procession import Instance
+
+    nobody = Instance(app, key=0, process_id="", version=None, created=False)
+    try:
+        await nobody.result(timeout=CHECK)
+    except NotFound:
+        pass
+    except Unsupported as error:
+        raise Unsupported(f"nothing was started: {error.message}, or start without --wait") from error
 
 
 async def _wait(instance: Instance, begun: Begun, wait: timedelta) -> tuple[Begun, ProcessionError | None]:

@@ -28,6 +28,7 @@ from procession.client.tasks import (
 )
 from procession.client.worker import Worker, worker_name
 from procession.errors import InvalidInput, NotReady, Unsupported, WrongState
+from procession.model.text import is_storable
 
 if TYPE_CHECKING:
     from procession.client.credentials import Credentials
@@ -59,6 +60,8 @@ class Procession(Commands, Queries):
     own server, Zeebe or Camunda 8. `credentials` say who this app is there. `connect_timeout` is how long
     entering waits for the server; None means not at all: the app connects in the background, deploys its
     files then, and calls made before raise `NotReady`. What a remote engine cannot do raises `Unsupported`.
+
+    `worker_name` is what jobs show of who holds them; None means host, process and thread.
     """
 
     def __init__(
@@ -70,10 +73,14 @@ class Procession(Commands, Queries):
         upgrade: bool = True,
         credentials: Credentials | None = None,
         connect_timeout: timedelta | None = DEFAULT_CONNECT_TIMEOUT,
+        worker_name: str | None = None,
     ) -> None:
+        if worker_name is not None and not is_storable(worker_name):
+            raise InvalidInput(f"worker name {worker_name!r} has a NUL or half a character in it")
         self.url = url
         self.credentials = credentials
         self.connect_timeout = connect_timeout
+        self.worker_name = worker_name
         self.serve = serve
         self.upgrade = upgrade
         self.grace = grace
@@ -242,7 +249,7 @@ class Procession(Commands, Queries):
             await asyncio.sleep(ARRIVE_AGAIN_SECONDS)
 
     def _open_workers(self) -> None:
-        name = worker_name()
+        name = self.worker_name or worker_name()
         self._workers = [Worker(self, task, name) for task in self._tasks.values()]
         for worker in self._workers:
             worker.open()

@@ -24,7 +24,7 @@ class WorkflowBuilder:
     """Declares processes, handlers and alert channels; `run` makes the component.
 
     Args:
-        service_name: what alerts call this service.
+        service_name: what alerts call this service, and jobs the worker that holds them.
         address: `grpc://host:26500`, or `grpcs://` with TLS, of Procession's own server, Zeebe or Camunda 8;
             or `sqlite:///file.db` or `postgresql://user:password@host/database`, where the service is a
             node of its own.
@@ -52,6 +52,7 @@ class WorkflowBuilder:
             address,
             credentials=_credentials(username, password, credentials),
             connect_timeout=CONNECT_TIMEOUT,
+            worker_name=service_name,
         )
         self._channels: list[Channel] = []
         self._ran = False

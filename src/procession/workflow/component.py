@@ -14,7 +14,14 @@ from procession.client.app import Procession
 from procession.client.commands import DEFAULT_RUN
 from procession.client.instance import Instance
 from procession.client.remote import is_remote
-from procession.errors import DeadlineExceeded, InvalidInput, NotReady, ProcessionError, Unsupported
+from procession.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotAllowed,
+    NotReady,
+    ProcessionError,
+    Unsupported,
+)
 from procession.operations.alerts import Alert, AlertDesk
 from procession.operations.alerts.alert import next_step
 from procession.storage.urls import shown
@@ -24,6 +31,8 @@ log = logging.getLogger("procession.workflow")
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 """Seconds between two attempts to connect."""
+DENIED_WAIT = 600.0
+"""The longest, where the server refuses the credentials: somebody has to see to them first."""
 POLL_SECONDS = 0.05
 """Between two looks at the app's health, by those who wait until it is ready."""
 
@@ -44,6 +53,8 @@ class Workflow:
         self._reason = "it has not been reached yet"
         self._refused: ProcessionError | None = None
         """Why trying again to connect would not help."""
+        self._denied: NotAllowed | None = None
+        """The server's last word, if it refused the credentials."""
         app.on_incident(self._alert)
 
     def open(self) -> None:
@@ -54,7 +65,7 @@ class Workflow:
     # --- connecting -----------------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        wait = FIRST_WAIT
+        wait, longest = FIRST_WAIT, LONGEST_WAIT
         while not self._closing.is_set():
             try:
                 await self._app.__aenter__()
@@ -63,15 +74,22 @@ class Workflow:
                 self._refused, self._reason = error, str(error)
                 self._connected.set()
                 return
+            except NotAllowed as error:
+                log.error(
+                    "%s is refused by %s, see to its credentials: %s", self.service, self._address, error
+                )
+                self._denied, self._reason = error, f"it refuses the credentials: {error}"
+                wait, longest = max(wait, LONGEST_WAIT), DENIED_WAIT
             except (ProcessionError, OSError) as error:
                 log.warning("%s cannot reach %s, trying again: %s", self.service, self._address, error)
-                self._reason = str(error)
+                self._denied, self._reason = None, str(error)
+                longest = LONGEST_WAIT
             else:
                 log.info("%s is connected to %s", self.service, self._address)
                 self._connected.set()
                 return
             await self._pause(wait * random.uniform(0.5, 1))
-            wait = min(wait * 2, LONGEST_WAIT)
+            wait = min(wait * 2, longest)
 
     async def _pause(self, seconds: float) -> None:
         closing = asyncio.create_task(self._closing.wait())
@@ -96,6 +114,7 @@ class Workflow:
             DeadlineExceeded: not within `timeout` (None: no limit); it goes on trying.
             InvalidInput, Unsupported: the server refused what is deployed, or the address is wrong: it has
                 given up.
+            NotAllowed: the server refuses the credentials; it tries again, ever more rarely.
             NotReady: it was closed.
         """
         try:
@@ -109,6 +128,8 @@ class Workflow:
         while not self.ready:
             if self._refused is not None:
                 raise self._refused
+            if self._denied is not None and not self._connected.is_set():
+                raise self._denied
             if self._closing.is_set():
                 raise NotReady(f"{self.service} was closed")
             await self._pause(POLL_SECONDS)

@@ -196,10 +196,8 @@ class TestLeases:
         process.assert_waits_at("t")
         process.assert_no_incident()
 
-    def test_an_answer_after_the_lease_ended_is_taken_if_nobody_else_has_the_job(
-        self, process: ProcessTester
-    ) -> None:
-        # Given a worker that asked for one job and no more
+    def lease_once(self, process: ProcessTester) -> ActivatedJob:
+        """The job of a worker that asked for one and no more."""
         held: list[ActivatedJob] = []
         process.deploy(ONE_TASK)
         process.start("p")
@@ -208,9 +206,26 @@ class TestLeases:
         node.open_stream(stream)
         node.request(stream, 1)
         process.assert_waits_at("t")
+        return held[0]
+
+    def test_a_lease_that_has_ended_is_made_longer_by_its_holder_only(self, process: ProcessTester) -> None:
+        held = self.lease_once(process)
+        process.advance(timedelta(minutes=5))
+        # Without its number: it may be anybody's by now
+        with pytest.raises(WrongState, match="has ended"):
+            send(process, c.UpdateJob(held.key, timeout=60_000))
+        # With it, as nobody else has the job
+        send(process, c.UpdateJob(held.key, timeout=60_000, lease=held.lease))
+        send(process, c.UpdateJob(held.key, timeout=90_000))
+
+    def test_an_answer_after_the_lease_ended_is_taken_if_nobody_else_has_the_job(
+        self, process: ProcessTester
+    ) -> None:
+        # Given a worker that asked for one job and no more
+        held = self.lease_once(process)
         # When it answers after the end of its lease
         process.advance(timedelta(minutes=5))
-        send(process, c.CompleteJob(held[0].key, {}, held[0].lease))
+        send(process, c.CompleteJob(held.key, {}, held.lease))
         # Then the answer counts
         process.assert_completed()
 

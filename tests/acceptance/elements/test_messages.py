@@ -215,7 +215,15 @@ class TestStarting:
         begun = element("startEvent", "s", on_message("begin"), extensions=io(outputs(double="=n * 2")))
         process.deploy(bpmn(begun + job("t"), "s>t", definitions=message("begin")))
         process.publish("begin", "A", {"n": 2})
-        assert process.variables["double"] == 4
+        assert process.variables == {"double": 4}  # and nothing else of the message goes on
+
+    def test_an_output_mapping_that_fails_is_an_incident_on_the_start_event(
+        self, process: ProcessTester
+    ) -> None:
+        begun = element("startEvent", "s", on_message("begin"), extensions=io(outputs(n="=assert(n, n > 0)")))
+        process.deploy(bpmn(begun + job("t"), "s>t", definitions=message("begin")))
+        process.publish("begin", "A", {"n": 0})
+        process.assert_incident("IO_MAPPING_ERROR", at="s")
 
     def test_one_instance_per_key_at_a_time(self, process: ProcessTester) -> None:
         process.deploy(STARTING)

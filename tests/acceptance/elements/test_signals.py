@@ -259,6 +259,18 @@ def test_an_end_event_throws_too(process: ProcessTester) -> None:
     assert process.of(waiting.key).detail.variables == {"q": 1}
 
 
+def test_output_mappings_say_what_of_a_signal_that_starts_goes_on(process: ProcessTester) -> None:
+    begun = element("startEvent", "s", on_signal("news"), extensions=io(outputs(double="=v * 2", w="=w")))
+    process.deploy(bpmn(begun + job("t"), "s>t", definitions=NEWS))
+    process.broadcast("news", {"v": 1, "w": 2, "z": 3})
+    (begun_instance,) = process.app.instances()
+    detail = process.of(begun_instance.key).detail
+    assert ([place.element_id for place in detail.waiting], detail.variables) == (
+        ["t"],
+        {"double": 2, "w": 2},
+    )
+
+
 def test_a_thrown_signal_starts_processes(process: ProcessTester) -> None:
     process.deploy(thrower(), begun("t"))
     process.start("thrower")

@@ -37,8 +37,13 @@ OPTIONS: list[tuple[str, int | str]] = [
     # A silent connection with open calls is asked for a sign of life; Zeebe takes no offence at 30 s.
     ("grpc.keepalive_time_ms", 45_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # what newer versions go by
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
+    # Jobs that are pushed while no slot is free are leased in the network's buffers: 64 KB would hold
+    # hundreds, and probing for bandwidth makes that megabytes. Large answers get the room they need.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 8_192),
     ("grpc.enable_retries", 0),  # what may be repeated is decided here, by command
     ("grpc.use_local_subchannel_pool", 1),  # two apps in one process are two connections
 ]
@@ -66,6 +71,8 @@ class Channel:
         self._ready = False
         self._reason = f"no connection to {self.target} yet"
         self._since = datetime.now(UTC)
+        self._denied: str | None = None
+        """What the server said when it last refused the credentials."""
         self._closed = False
         self._note()
 
@@ -102,6 +109,8 @@ class Channel:
         self._note()
 
     def readiness(self) -> Readiness:
+        if self._denied is not None:
+            return Readiness(ready=False, since=self._since, reason=self._denied)
         ready = self._ready and self._answered
         return Readiness(ready=ready, since=self._since, reason=None if ready else self._reason)
 
@@ -137,7 +146,9 @@ class Channel:
         for first in (True, False):
             metadata = await self._metadata()
             try:
-                return await method(request, timeout=timeout, metadata=metadata, wait_for_ready=wait)
+                answer = await method(request, timeout=timeout, metadata=metadata, wait_for_ready=wait)
+                self._denied = None
+                return answer
             except grpc.aio.AioRpcError as error:
                 if not (first and self._was_refused(error, metadata)):
                     raise self._meaning(error, name) from error
@@ -156,6 +167,7 @@ class Channel:
         call = self._methods[name](request, timeout=timeout, metadata=metadata, wait_for_ready=wait)
         try:
             yield call
+            self._denied = None
         except grpc.aio.AioRpcError as error:
             self._was_refused(error, metadata)
             raise self._meaning(error, name) from error
@@ -174,7 +186,11 @@ class Channel:
         return self._credentials.refused(metadata[0][1])
 
     def _meaning(self, error: grpc.aio.AioRpcError, name: str) -> ProcessionError:
-        return NotReady("the app was left before the answer came") if self._closed else error_of(error, name)
+        if self._closed:
+            return NotReady("the app was left before the answer came")
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            self._denied = f"server {self.target} refuses the credentials: {error.details()}"
+        return error_of(error, name)
 
     async def close(self) -> None:
         self._closed = True

@@ -8,6 +8,7 @@ Where a server cannot push, or the stream is broken, long polls take its place.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import Any
@@ -19,7 +20,7 @@ from procession.broker import JobStream
 from procession.client.remote.channel import Channel
 from procession.client.remote.jobs import activated, fetched
 from procession.client.remote.leases import Leases
-from procession.errors import NotReady, ProcessionError, Unsupported
+from procession.errors import NotAllowed, NotReady, ProcessionError, Unsupported
 
 log = logging.getLogger("procession.remote")
 
@@ -30,6 +31,13 @@ AT_ONCE = -1
 GATHER_SECONDS = 0.005
 """After a poll that found jobs: so long for more slots to become free before the next."""
 CLOSE_SECONDS = 1.0
+DENIED_SECONDS = 30.0
+"""Before the next try, where the server refuses the credentials: somebody has to see to them first."""
+_LEVELS = {NotReady: logging.INFO, NotAllowed: logging.ERROR}
+QUIET_SECONDS = 0.25
+"""On leaving: if nothing comes for so long, nothing more is on its way."""
+UNUSED_MOST = 500
+"""On leaving: so many jobs at most are read only to be given back."""
 
 
 class Pause:
@@ -61,6 +69,8 @@ class Pump:
         self._polling = False
         """Whether a poll that is answered at once is under way."""
         self._closing = False
+        self._unused: list[Any] = []
+        """Jobs that were read, but not handed over: no slot was free."""
         self._pushing_task = asyncio.create_task(self._push())
         self._polling_task = asyncio.create_task(self._poll())
 
@@ -70,13 +80,18 @@ class Pump:
             self._room.set()
 
     async def close(self) -> None:
-        """Take no more jobs. A poll that is about to be answered is not thrown away with its jobs."""
+        """Take no more jobs. Those that have come already are handed over: who leaves gives them back.
+
+        So a poll that is about to be answered is not thrown away with its jobs, and what was pushed
+        while no slot was free does not stay leased.
+        """
         self._closing = True
         self._pushing_task.cancel()
         if self._polling:
             await asyncio.wait([self._polling_task], timeout=CLOSE_SECONDS)
         self._polling_task.cancel()
         await asyncio.gather(self._pushing_task, self._polling_task, return_exceptions=True)
+        self._hand_over(self._unused)  # not before: the stream would have brought them once more
         self.stream.credits = 0
 
     async def _has_room(self) -> None:
@@ -102,9 +117,11 @@ class Pump:
                 self._pushes = False
                 return
             except ProcessionError as error:
-                self._lost("stream", error)
-            self._pushes = False
-            await pause.sleep()
+                self._pushes = False
+                await self._recover("stream", error, pause)
+            else:
+                self._pushes = False
+                await pause.sleep()
 
     def _push_request(self) -> Any:
         stream = self.stream
@@ -113,14 +130,30 @@ class Pump:
         )
 
     async def _read(self, call: Any, pause: Pause) -> None:
-        while True:
-            await self._has_room()
-            job = await call.read()
-            if job is grpc.aio.EOF:
-                return
-            pause.reset()
-            await self._has_room()  # a poll may have taken it meanwhile
-            self._hand_over([job])
+        try:
+            while True:
+                await self._has_room()
+                job = await call.read()
+                if job is grpc.aio.EOF:
+                    return
+                pause.reset()
+                self._unused.append(job)
+                await self._has_room()  # a poll may have taken it meanwhile
+                self._hand_over([self._unused.pop()])
+        except asyncio.CancelledError:
+            if not call.done():  # then it waited for room
+                await self._read_the_rest(call)
+            raise
+
+    async def _read_the_rest(self, call: Any) -> None:
+        """What the server has pushed so far is leased, whether it was read or not."""
+        with contextlib.suppress(TimeoutError, grpc.aio.AioRpcError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while len(self._unused) < UNUSED_MOST:
+                    job = await asyncio.wait_for(call.read(), QUIET_SECONDS)
+                    if job is grpc.aio.EOF:
+                        return
+                    self._unused.append(job)
 
     # --- polled for -------------------------------------------------------------------------------
 
@@ -131,8 +164,7 @@ class Pump:
             try:
                 found = await self._activate(at_once=self._pushes)
             except ProcessionError as error:
-                self._lost("poll", error)
-                await trouble.sleep()
+                await self._recover("poll", error, trouble)
                 continue
             trouble.reset()
             if found:
@@ -184,6 +216,7 @@ class Pump:
         if fresh:
             self.stream.deliver(fresh)
 
-    def _lost(self, what: str, error: ProcessionError) -> None:
-        level = logging.INFO if isinstance(error, NotReady) else logging.WARNING
+    async def _recover(self, what: str, error: ProcessionError, pause: Pause) -> None:
+        level = _LEVELS.get(type(error), logging.WARNING)
         log.log(level, "the %s for jobs of type %r is tried again: %s", what, self.stream.type, error)
+        await (asyncio.sleep(DENIED_SECONDS) if isinstance(error, NotAllowed) else pause.sleep())

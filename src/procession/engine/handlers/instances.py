@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from procession.engine import commands as c
-from procession.engine import variables
+from procession.engine import lifecycle, variables
 from procession.engine.definitions import latest, numbered
 from procession.engine.graph import Graph, Node
 from procession.engine.handling import Handler, Target, handles
@@ -154,6 +154,24 @@ def begin(
     for name, raw in values.items():
         run.unit.variables.add_new((key, name), Variable(key, name, key, raw, run.now))
     place_tokens(run, instance, starts)
+    return instance
+
+
+def begin_with_event(
+    run: Run, definition: Definition, start: Node, values: c.Variables, *, start_key: str | None = None
+) -> ProcessInstance:
+    """Make a root instance that a message or signal starts.
+
+    What it brought is the instance's; with output mappings, the start event's own, and they say what
+    of it goes on (Zeebe behaviour).
+    """
+    if not start.outputs:
+        return begin(run, definition, (start,), values, start_key=start_key)
+    instance = begin(run, definition, (), {}, start_key=start_key)
+    instance.active += 1
+    event = lifecycle.create(run, instance, start, None)
+    variables.receive(run, event, start, values)
+    run.push(c.Enter(event.key))
     return instance
 
 

@@ -175,6 +175,9 @@ def _extend(job: Job, command: c.UpdateJob, timeout: int, run: Run) -> None:
         raise WrongState(
             f"job {job.key} is leased again (lease {job.lease}, not {command.lease})", key=job.key
         )
+    if command.lease is None and job.due is not None and job.due <= run.now:
+        # It is as good as handed out. Under its number the holder may renew it until it really is.
+        raise WrongState(f"the lease of job {job.key} has ended; it can be handed out again", key=job.key)
     job.due = run.now + timeout
 
 

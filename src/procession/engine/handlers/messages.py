@@ -13,7 +13,7 @@ import msgspec
 
 from procession.engine import commands as c
 from procession.engine.behaviour import Trigger
-from procession.engine.handlers.instances import begin
+from procession.engine.handlers.instances import begin_with_event
 from procession.engine.handling import Handler, Target, handles, want_element
 from procession.engine.reads import Reads
 from procession.engine.records import (
@@ -280,14 +280,9 @@ class StartWith(Handler[c.StartByMessage]):
         if command.correlation_key and run.unit.instances.find("start", identity):
             _free(command.message_key, definition.process_id, run)
             return None
-        instance = begin(
-            run,
-            definition,
-            (run.graph(definition.key).nodes[command.element_id],),
-            command.variables,
-            start_key=command.correlation_key or None,
-        )
-        return instance.key
+        start = run.graph(definition.key).nodes[command.element_id]
+        start_key = command.correlation_key or None
+        return begin_with_event(run, definition, start, command.variables, start_key=start_key).key
 
 
 class Next(Handler[c.OfferNext]):

@@ -8,7 +8,7 @@ subscription that opens meanwhile opens later, and one that closes meanwhile hea
 from __future__ import annotations
 
 from procession.engine import commands as c
-from procession.engine.handlers.instances import begin
+from procession.engine.handlers.instances import begin_with_event
 from procession.engine.handlers.messages import trigger
 from procession.engine.handling import Handler, Target, handles, want_element
 from procession.engine.reads import Reads
@@ -96,7 +96,7 @@ class StartWith(Handler[c.StartBySignal]):
         if definition is None:
             raise LookupError(f"process definition {command.definition_key} has no record")
         start = run.graph(definition.key).nodes[command.element_id]
-        return begin(run, definition, [start], command.variables).key
+        return begin_with_event(run, definition, start, command.variables).key
 
 
 handles(c.BroadcastSignal, Broadcast())

@@ -48,9 +48,16 @@ def _options(listen: Listen) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", REQUEST_BYTES),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", int(listen.shared)),
-        # Zeebe clients ping every 45 seconds, some more often, and also while nothing is under way.
+        # Clients ping as often as they like (Zeebe's: every 45 s), also while nothing is under way: an
+        # answer costs next to nothing, and being told off would break the calls of the connection.
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.max_ping_strikes", 0),
+        # A worker whose machine is gone must not be handed jobs until TCP notices. Connections that are
+        # only idle stay: closing them would make every client connect again for its next call.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),  # what newer versions go by
+        ("grpc.http2.max_pings_without_data", 0),
     ]
 
 
