@@ -208,7 +208,7 @@ def test_local_variables_stay_where_they_were_set(client: Client, waiting: str) 
 
 def test_variables_of_nothing_are_not_found(client: Client) -> None:
     with refused(StatusCode.NOT_FOUND):
-        set_variables(client, 17, '{"a": 1}')
+        set_variables(client, UNKNOWN, '{"a": 1}')
 
 
 def test_variables_that_are_set_must_be_an_object(client: Client, waiting: str) -> None:
