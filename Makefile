@@ -56,7 +56,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
 
 test-zeebe: $(VENV)/.zeebe
-	$(BIN)/python -m pytest tests/gateway tests/oracle --zeebe $(ARGS)
+	$(BIN)/python -m pytest tests/gateway tests/oracle --zeebe -m zeebe $(ARGS)
 
 test-clients: $(VENV)/.clients
 	$(BIN)/python -m pytest tests/clients --npm $(ARGS)

@@ -18,6 +18,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--npm", action="store_true", help="run the clients from npm (make test-clients)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "zeebe: a real Zeebe takes part (make test-zeebe)")
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: many tests wait most of the time."""
     return (os.cpu_count() or 1) + 1

@@ -13,7 +13,7 @@ from tests.clients.models import Models
 from tests.clients.packages import Packages
 from tests.clients.scripts import Scripts
 from tests.clients.zbctl import Zbctl
-from tests.gateway.servers import database, serving
+from tests.gateway.servers import database, kinds, serving
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +26,8 @@ def packages(request: pytest.FixtureRequest) -> Packages:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames:
-        kinds = ["procession", "zeebe"] if metafunc.config.getoption("--zeebe") else ["procession"]
-        metafunc.parametrize("server", kinds, indirect=True, scope="session")
+        servers = kinds(metafunc.config, "procession")
+        metafunc.parametrize("server", servers, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -12,13 +12,13 @@ import pytest
 import trustme
 
 from tests.gateway.clients import Client, channels
-from tests.gateway.servers import Served, database, serving
+from tests.gateway.servers import Served, database, kinds, serving
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames:
-        kinds = ["procession", "zeebe"] if metafunc.config.getoption("--zeebe") else ["procession"]
-        metafunc.parametrize("server", kinds, indirect=True, scope="session")
+        servers = kinds(metafunc.config, "procession")
+        metafunc.parametrize("server", servers, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

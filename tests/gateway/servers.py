@@ -11,8 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SECONDS = 90.0
+ZEEBE = pytest.param("zeebe", marks=pytest.mark.zeebe)
+"""A parameter for a real Zeebe."""
 COMMAND = (sys.executable, "-m", "procession.cli")
+
+
+def kinds(config: pytest.Config, *ours: str) -> list[Any]:
+    """What a test of any server is run on: `ours`, and a real Zeebe as well with `--zeebe`."""
+    return [*ours, ZEEBE] if config.getoption("--zeebe") else [*ours]
 
 
 class Served:

@@ -139,15 +139,6 @@ def test_a_result_that_does_not_come_in_time(client: Client, waiting: str) -> No
         client.result(waiting, requestTimeout=200)
 
 
-def test_the_result_of_a_cancelled_instance_is_aborted(client: Client, waiting: str) -> None:
-    with ThreadPoolExecutor(1) as threads:
-        result = threads.submit(client.result, waiting)
-        client.cancel(client.job(waiting).processInstanceKey)
-
-        with refused(StatusCode.ABORTED):
-            result.result()
-
-
 def test_no_result_of_an_unknown_process(client: Client) -> None:
     with refused(StatusCode.NOT_FOUND):
         client.result(unique("unknown"))
@@ -217,7 +208,7 @@ def test_local_variables_stay_where_they_were_set(client: Client, waiting: str) 
 
 def test_variables_of_nothing_are_not_found(client: Client) -> None:
     with refused(StatusCode.NOT_FOUND):
-        set_variables(client, 17, '{"a": 1}')
+        set_variables(client, UNKNOWN, '{"a": 1}')
 
 
 def test_variables_that_are_set_must_be_an_object(client: Client, waiting: str) -> None:

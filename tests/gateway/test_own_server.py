@@ -29,7 +29,7 @@ def type(own_client: Client) -> str:
     return id
 
 
-# --- what is not there ----------------------------------------------------------------------------
+# --- where it differs from Zeebe --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,20 @@ def test_decisions_and_forms_cannot_be_deployed_yet(own_client: Client, name: st
 def test_asking_for_no_jobs_is_refused(own_client: Client, type: str) -> None:
     with refused(StatusCode.INVALID_ARGUMENT):
         own_client.activate(type, 0)
+
+
+def test_jobs_of_a_blank_type_are_refused(own_client: Client) -> None:
+    with refused(StatusCode.INVALID_ARGUMENT):
+        own_client.activate("  ")
+
+
+def test_the_result_of_a_cancelled_instance_is_aborted(own_client: Client, type: str) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        result = threads.submit(own_client.result, type)
+        own_client.cancel(own_client.job(type).processInstanceKey)
+
+        with refused(StatusCode.ABORTED):
+            result.result()
 
 
 @pytest.mark.parametrize("variables", ['{"a": "\\ud800"}', '{"a\\u0000b": 1}', '{"a": ' + "[" * 5000])

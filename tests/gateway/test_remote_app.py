@@ -184,6 +184,7 @@ async def test_a_result_is_awaited_on_our_server(own_server: Served, id: str) ->
         assert await instance.result(LONG) == {"n": 2}
 
 
+@pytest.mark.zeebe
 async def test_a_result_that_zeebe_cannot_await_names_what_can(zeebe: Zeebe, id: str) -> None:
     app = Procession(f"grpc://{zeebe.address}", connect_timeout=LONG)
     async with app:

@@ -13,15 +13,14 @@ import pytest
 from procession import BpmnError, Incident, Job, NotFound
 from procession.workflow import PANICS, TaskHandlerConfig, Workflow, WorkflowTask
 from tests.alerting import Collecting
+from tests.gateway.servers import kinds
 from tests.gateway.workflows import PATIENCE, QUICK, Scene
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "address" in metafunc.fixturenames:
-        kinds = ["database", "procession"]
-        if metafunc.config.getoption("--zeebe"):
-            kinds.append("zeebe")
-        metafunc.parametrize("address", kinds, indirect=True)
+        addresses = kinds(metafunc.config, "database", "procession")
+        metafunc.parametrize("address", addresses, indirect=True)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Run scenarios on both servers, many at a time, and say where they differ."""
+"""Play a scenario on a server, and say where two servers differ."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from tests.oracle.run import Run
 from tests.oracle.scenario import Difference, Play
 from tests.oracle.sides import Side
 
-AT_ONCE = 64
-_SECONDS = 240.0
+_SECONDS = 90.0
 
 
 class Transcript(Struct, kw_only=True):
@@ -34,17 +33,6 @@ async def play(one: Play, side: Side) -> Transcript:
     except Exception:
         fault = traceback.format_exc(limit=-4)
     return Transcript(lines=run.transcript, fault=fault)
-
-
-async def play_all(plays: Iterable[Play], side: Side, at_once: int = AT_ONCE) -> list[Transcript]:
-    """The transcripts of scenarios, in their order."""
-    places = asyncio.Semaphore(at_once)
-
-    async def one(play_one: Play) -> Transcript:
-        async with places:
-            return await play(play_one, side)
-
-    return await asyncio.gather(*(one(each) for each in plays))
 
 
 def differences(zeebe: Sequence[str], ours: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -99,7 +99,8 @@ class Drawing:
 
     def script(self, depth: int, *, many: bool) -> Piece:
         name = self.name("script")
-        xml = script(name, f"if {name} = null then c else {name} + 1", f"v_{name}")
+        read = "c" if many else f"if v_{name} = null then c else v_{name} + 1"  # others may be writing it
+        xml = script(name, read, f"v_{name}")
         return Piece(xml, name, name)
 
     def wait(self, depth: int, *, many: bool) -> Piece:
@@ -163,7 +164,13 @@ class Drawing:
         xml = gateway("exclusive", top) + counter + gateway("exclusive", again, default=f"{again}_{out}")
         xml += gateway("exclusive", out) + flow(again, top, f"n_{count} < 2") + flow(again, out)
         flows = connect(f"{top}>{count} {count}>{body.first} {body.last}>{again}")
-        return Piece(xml + body.xml + flows, top, out)
+        piece = Piece(xml + body.xml + flows, top, out)
+        return self._with_its_own(f"n_{count}", piece) if many else piece
+
+    def _with_its_own(self, counter: str, piece: Piece) -> Piece:
+        """A piece in a scope of its own that has a counter: others like it may be running."""
+        name = self.name("own")
+        return Piece(sub(name, self._scope(piece), mappings=inputs(**{counter: "=0"})), name, name)
 
     def race(self, depth: int, *, many: bool) -> Piece:
         name, timer, other, join = (self.name(kind) for kind in ("race", "timer", "other", "join"))

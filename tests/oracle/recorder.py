@@ -52,6 +52,8 @@ _OTHER_KINDS = (
     "user-task",
     "variable-document",
 )
+BULK_SIZE = 10
+"""So many records are sent together, as soon as there are so many."""
 _EXPORTER = "ZEEBE_BROKER_EXPORTERS_RECORDER"
 
 
@@ -59,7 +61,7 @@ def settings(port: int) -> dict[str, str]:
     """What makes a broker export to a recorder on `port`, and take whatever load there is."""
     arguments = {
         "URL": f"http://127.0.0.1:{port}",
-        "BULK_SIZE": "500",
+        "BULK_SIZE": str(BULK_SIZE),
         "BULK_DELAY": "1",  # a second: the least it can
         "RETENTION_ENABLED": "false",
         "INDEX_CREATETEMPLATE": "false",

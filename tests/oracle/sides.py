@@ -14,6 +14,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from tests.oracle.our_state import Database
+from tests.oracle.recorder import BULK_SIZE
 from tests.oracle.state import State
 from tests.oracle.zeebe_state import Stories
 
@@ -46,12 +47,11 @@ class Side(ABC):
     async def settle(self, suffix: str) -> list[str]:
         """Wait until the scenario has come to rest. The lines of its state then."""
 
-    async def _barrier(self) -> str:
+    async def _barrier(self, times: int = 1) -> str:
         """A message nobody waits for, published after everything else. Its name."""
         name = f"barrier-{next(_numbers)}-{time.time_ns()}"
-        await self.stub.PublishMessage(
-            pb.PublishMessageRequest(name=name, correlationKey="-", timeToLive=0, variables="{}")
-        )
+        request = pb.PublishMessageRequest(name=name, correlationKey="-", timeToLive=0, variables="{}")
+        await asyncio.gather(*(self.stub.PublishMessage(request) for _ in range(times)))
         return name
 
 
@@ -73,7 +73,7 @@ class ZeebeSide(Side):
     async def _moment(self) -> int:
         """A little later: the broker's time then, with all that was recorded before it read."""
         await asyncio.sleep(self.quiet)
-        barrier = await self._barrier()
+        barrier = await self._barrier(BULK_SIZE)  # enough to be sent at once
         async with asyncio.timeout(PATIENCE_SECONDS):
             while barrier not in self._stories.published:  # noqa: ASYNC110 (another thread adds it)
                 await asyncio.sleep(_POLL_SECONDS)

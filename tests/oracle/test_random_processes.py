@@ -7,7 +7,7 @@ import random
 import pytest
 
 from procession.bpmn import read
-from tests.oracle.conftest import Chosen, Played
+from tests.oracle.played import Chosen, Played
 from tests.oracle.random_processes import Drawing, random_play
 
 _FIRST = 1
@@ -23,6 +23,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("seed", [pytest.param(seed, marks=mark) for seed, mark in marks.items()])
 
 
+@pytest.mark.zeebe
 def test_both_servers_run_a_random_process_the_same_way(played: Played, seed: int) -> None:
     complaint = played.complaint(f"random {seed}")
     again = f"make test-zeebe ARGS='-k random --oracle-seed={seed}'"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle.conftest import Chosen, Played
+from tests.oracle.played import Chosen, Played
 from tests.oracle.scenario import Scenario, all_scenarios
 
 DIFFERENCES = Path(__file__).parents[2] / "docs" / "differences-from-zeebe.md"
 SCENARIOS = all_scenarios()
 
 
+@pytest.mark.zeebe
 @pytest.mark.parametrize(
     "scenario",
     [
