@@ -207,11 +207,12 @@ class Drawing:
 
 
 class Fate:
-    """What happens to jobs: by seed, element, item and visit."""
+    """What happens to jobs: by seed, element, item and visit. And how often each message was sent."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._visits: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
 
     def of(self, job_: Job) -> str:
         visit = f"{job_.element} {job_.variables.get('item')}"
@@ -264,7 +265,7 @@ async def _round(run: Run, fate: Fate) -> bool:
             await run.throw(one, "E", {f"e_{one.element}": 1})
             break  # it may have ended some of the others: they are asked for again
         await _FATES[what](run, one)
-    return bool(jobs) or await _mend(run) or await _send(run)
+    return bool(jobs) or await _mend(run) or await _send(run, fate)
 
 
 async def _complete(run: Run, job_: Job) -> None:
@@ -302,10 +303,12 @@ async def _mend(run: Run) -> bool:
     return bool(incidents)
 
 
-async def _send(run: Run) -> bool:
-    """Send the first message somebody waits for."""
-    names = run.side.read(run.suffix, lambda state: sorted(one.name for one in state.subscriptions.values()))
-    if not names:
+async def _send(run: Run, fate: Fate) -> bool:
+    """Send the message that was sent least often of those somebody waits for: some wait for one forever."""
+    awaited = run.side.read(run.suffix, lambda state: {one.name for one in state.subscriptions.values()})
+    if not awaited:
         return False
-    await run.publish(names[0].removesuffix(run.suffix), "1", {"sent": names[0].removesuffix(run.suffix)})
+    name = min((one.removesuffix(run.suffix) for one in awaited), key=lambda one: (fate.sent[one], one))
+    fate.sent[name] += 1
+    await run.publish(name, "1", {"sent": name})
     return True
