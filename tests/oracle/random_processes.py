@@ -114,7 +114,8 @@ class Drawing:
 
     def many_tasks(self, depth: int, *, many: bool) -> Piece:
         name = self.name("many")
-        marker = each("=items", collect=(f"all_{name}", "=item * 2"), sequential=self._random.random() < 0.5)
+        item, sequential = f"item_{name}", self._random.random() < 0.5
+        marker = each("=items", item, collect=(f"all_{name}", f"={item} * 2"), sequential=sequential)
         return self._guarded(name, job(name, type="w", inner=marker), many=many)
 
     def exclusive(self, depth: int, *, many: bool) -> Piece:
@@ -147,7 +148,8 @@ class Drawing:
     def scope(self, depth: int, *, many: bool) -> Piece:
         name = self.name("box")
         repeated = self._random.random() < 0.3
-        marker = each("=items", collect=(f"all_{name}", "=item")) if repeated else ""
+        item = f"item_{name}"
+        marker = each("=items", item, collect=(f"all_{name}", f"={item}")) if repeated else ""
         body = self._scope(self.sequence(depth, many=many or repeated))
         return self._guarded(name, sub(name, body, inner=marker), many=many, soon=False)
 
@@ -207,19 +209,25 @@ class Drawing:
 
 
 class Fate:
-    """What happens to jobs: by seed, element, item and visit."""
+    """What happens to jobs: by seed, element, item and visit. And how often each message was sent."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._visits: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
 
     def of(self, job_: Job) -> str:
-        visit = f"{job_.element} {job_.variables.get('item')}"
+        visit = f"{job_.element} {_items(job_)}"
         self._visits[visit] += 1
         drawn = random.Random(f"{self._seed} {visit} {self._visits[visit]}").random()
         if self._visits[visit] > 4 or drawn < 0.6:
             return "complete"
         return "throw" if drawn < 0.75 else "retry" if drawn < 0.85 else "late" if drawn < 0.92 else "give up"
+
+
+def _items(job_: Job) -> list[int]:
+    """The items of the multi-instances a job is in: which of its like it is."""
+    return [value for name, value in sorted(job_.variables.items()) if name.startswith("item_")]
 
 
 def random_play(seed: int) -> Callable[[Run], Any]:
@@ -256,19 +264,19 @@ def _soon(state: State) -> list[int]:
 
 async def _round(run: Run, fate: Fate) -> bool:
     """Answer everything that can be answered now. Whether anything could."""
-    jobs = await run.open_jobs("w")
+    jobs = sorted(await run.open_jobs("w"), key=lambda one: (one.element, _items(one)))
     for one in jobs:
-        run.note(f"job at {one.element}, item {one.variables.get('item')}")
+        run.note(f"job at {one.element}, items {_items(one)}")
         what = fate.of(one)
         if what == "throw":
             await run.throw(one, "E", {f"e_{one.element}": 1})
             break  # it may have ended some of the others: they are asked for again
         await _FATES[what](run, one)
-    return bool(jobs) or await _mend(run) or await _send(run)
+    return bool(jobs) or await _mend(run) or await _send(run, fate)
 
 
 async def _complete(run: Run, job_: Job) -> None:
-    await run.complete(job_, {f"r_{job_.element}": job_.variables.get("item", 0)})
+    await run.complete(job_, {f"r_{job_.element}": _items(job_)})
 
 
 async def _retry(run: Run, job_: Job) -> None:
@@ -302,10 +310,12 @@ async def _mend(run: Run) -> bool:
     return bool(incidents)
 
 
-async def _send(run: Run) -> bool:
-    """Send the first message somebody waits for."""
-    names = run.side.read(run.suffix, lambda state: sorted(one.name for one in state.subscriptions.values()))
-    if not names:
+async def _send(run: Run, fate: Fate) -> bool:
+    """Send the message that was sent least often of those somebody waits for: some wait for one forever."""
+    awaited = run.side.read(run.suffix, lambda state: {one.name for one in state.subscriptions.values()})
+    if not awaited:
         return False
-    await run.publish(names[0].removesuffix(run.suffix), "1", {"sent": names[0].removesuffix(run.suffix)})
+    name = min((one.removesuffix(run.suffix) for one in awaited), key=lambda one: (fate.sent[one], one))
+    fate.sent[name] += 1
+    await run.publish(name, "1", {"sent": name})
     return True

@@ -182,15 +182,15 @@ class Run:
         """Wait for so many jobs of a type. They come in the order of their elements and variables.
 
         `silent` ones are not noted."""
-        taken: list[pb.ActivatedJob] = []
+        taken: dict[int, pb.ActivatedJob] = {}  # a short lease may be over before the last one has come
         end = time.monotonic() + PATIENCE_SECONDS
         while len(taken) < count:
             if time.monotonic() > end:
                 raise Unexpected(f"{len(taken)} of {count} jobs of type {type_} came")
             request = self.activation(type_, count - len(taken), fetch, lease_ms, worker, _LONG_POLL_MS)
-            taken += await self._activated(request)
-        taken.sort(key=lambda one: (one.elementId, one.variables, one.key))
-        return [_job(one, self.suffix) if silent else self._noted(one) for one in taken]
+            taken.update({one.key: one for one in await self._activated(request)})
+        jobs = sorted(taken.values(), key=_order)
+        return [_job(one, self.suffix) if silent else self._noted(one) for one in jobs]
 
     async def job(self, type_: str, **options: Any) -> Job:
         """Wait for one job of a type."""
@@ -388,6 +388,10 @@ def _json(variables: Any) -> str:
 
 def _key(job: Job | int) -> int:
     return job if isinstance(job, int) else job.key
+
+
+def _order(job: pb.ActivatedJob) -> tuple[str, str, int]:
+    return job.elementId, shown(json.loads(job.variables)), job.key
 
 
 def _title(job: Job | int) -> str:
