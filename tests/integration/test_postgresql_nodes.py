@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from procession import DatabaseBusy, Job, Procession, StorageError
 from procession.broker import agenda as broker_agenda
+from procession.client import joining
 from procession.engine import Reads, Unit
 from procession.engine.records import DEFAULT_TENANT
 from procession.storage import open_storage
@@ -333,6 +334,7 @@ async def test_starts_on_the_callers_connection(url: str, monkeypatch: pytest.Mo
     # Given a node elsewhere that only hints can wake
     await deploy(url)
     monkeypatch.setattr(broker_agenda, "IDLE_SECONDS", 3600.0)
+    monkeypatch.setattr(joining, "LOOK_AFTER_SECONDS", (*joining.LOOK_AFTER_SECONDS, 2.0, 20.0))
     with Companion("worker_without_checks", url) as other:
         other.expect("ready")
         async with Procession(url, serve=False) as app:

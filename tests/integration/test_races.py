@@ -16,6 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from procession import Job, NotFound, Procession, WrongState
+from procession.broker import prepare
+from procession.engine import commands as c
 from procession.engine.records import InstanceState, JobState
 from tests.building import bpmn, catch, end, job, message, on_message, on_signal, signal, start
 
@@ -90,6 +92,18 @@ async def test_publish_against_subscribe(nodes: tuple[Procession, Procession], r
     assert rows("SELECT count(*), count(DISTINCT message_key) FROM correlation") == [(RACES, RACES)]
     assert rows("SELECT count(*) FROM element_instance WHERE element_id='wait'") == [(RACES,)]
     assert rows("SELECT count(*) FROM message_subscription") == [(0,)]
+
+
+async def test_a_start_right_behind_a_deployment_of_its_process(nodes: tuple[Procession, Procession]) -> None:
+    # Given a deployment and a start that reach a node together, so that one batch could take both
+    one, _ = nodes
+    for version in range(1, 20):
+        model = bpmn(start() + end(f"e{version}"), f"s>e{version}", id="fresh")
+        deployment, _ = prepare({"fresh.bpmn": model})
+        deployed, started = one._send(deployment), one._send(c.StartInstance("fresh"))
+        # Then the start finds what was deployed
+        await deployed
+        assert (await started).version == version
 
 
 async def test_two_publications_of_one_message_against_one_subscription(

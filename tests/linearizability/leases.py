@@ -29,6 +29,8 @@ class Job(NamedTuple):
     lease: int = 0
     due: int = 0
     """Before this nobody may lease it."""
+    may_back_off: bool = False
+    """It failed, and its answers are refused as long as it backs off; nobody sees when that ends."""
 
 
 class Call(NamedTuple):
@@ -73,6 +75,8 @@ def _activate(job: Job, operation: Operation) -> Job | None:
 
 def _answered(job: Job, operation: Operation, after: Job | None) -> Job | None:
     """`after` is what becomes of the job if the answer is taken; None if it must be refused."""
+    if job.may_back_off and operation.known and operation.output != OK:
+        return job
     if operation.known and (operation.output == OK) != (after is not None):
         return None
     return after or job
@@ -81,7 +85,9 @@ def _answered(job: Job, operation: Operation, after: Job | None) -> Job | None:
 def _complete(job: Job, operation: Operation) -> Job | None:
     lease = operation.input.lease
     taken = lease == job.lease and (_is_open(job) or job.status is Status.COMPLETED)
-    return _answered(job, operation, job._replace(status=Status.COMPLETED, due=0) if taken else None)
+    return _answered(
+        job, operation, job._replace(status=Status.COMPLETED, due=0, may_back_off=False) if taken else None
+    )
 
 
 def _fail(job: Job, operation: Operation) -> Job | None:
@@ -90,7 +96,8 @@ def _fail(job: Job, operation: Operation) -> Job | None:
         return _answered(job, operation, None)
     status = Status.FREE if call.retries else Status.FAILED
     due = call.at + call.timeout if call.retries else 0
-    return _answered(job, operation, job._replace(status=status, due=due))
+    backs_off = bool(call.retries and call.timeout)
+    return _answered(job, operation, job._replace(status=status, due=due, may_back_off=backs_off))
 
 
 def _extend(job: Job, operation: Operation) -> Job | None:

@@ -39,6 +39,8 @@ class _Job:
             return OK
         if kind == "complete" and mine and self.status is Status.COMPLETED:
             return OK
+        if self.status is Status.FREE and self.due > call.at:
+            return REFUSED
         if not mine or not is_open or (kind == "extend" and self.status is not Status.LEASED):
             return REFUSED
         if kind == "extend":

@@ -29,6 +29,7 @@ from procession.broker.notices import IncidentNotice, notices
 from procession.broker.pace import MOST, Pace
 from procession.broker.replies import Replies, Submission, Watch
 from procession.broker.wakeup import Hint, Peers
+from procession.engine import commands as c
 from procession.errors import DatabaseBusy, NotReady, ProcessionError, StorageError
 from procession.storage.port import Contended, Storage
 
@@ -214,8 +215,10 @@ class Node(Intake):
             self._forget()
         if watches:
             self._peers.listen()  # before looking, so that no end falls in between
+        # What is deployed can be started only when it is stored: a deployment is a batch of its own.
+        takes = not any(isinstance(entry.command, c.Deploy) for entry in work)
         # While somebody is known to hold locks for long, nobody waits for any.
-        self._execute(work, [watch.key for watch in watches], takes=True, hurry=bool(self._held))
+        self._execute(work, [watch.key for watch in watches], takes=takes, hurry=bool(self._held))
         if self._held.due():
             self._try_held()
 
@@ -224,10 +227,16 @@ class Node(Intake):
         size = 0
         while self._queue and len(taken) < self._pace.limit and size < BATCH_BYTES:
             submission = self._queue.popleft()
+            alone = isinstance(submission.command, c.Deploy)
+            if alone and taken:
+                self._queue.put_back(submission)
+                break
             size += submission.size
             if submission.frees is not None:
                 submission.frees.credits += 1
             taken.append(submission)
+            if alone:
+                break
         return taken
 
     def _execute(

@@ -26,6 +26,10 @@ class SubmissionQueue:
         for submission in submissions:
             self.append(submission)
 
+    def put_back(self, submission: Submission) -> None:
+        """It was taken too early: it is the first of its kind again."""
+        (self._begins if isinstance(submission.command, BEGINS) else self._under_way).appendleft(submission)
+
     def popleft(self) -> Submission:
         """The next one.
 

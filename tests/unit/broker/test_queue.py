@@ -20,3 +20,11 @@ async def test_what_is_under_way_goes_before_what_begins() -> None:
     taken = [queue.popleft().command for _ in range(4)]
     assert taken == [commands[1], commands[3], commands[0], commands[2]]
     assert not queue
+
+
+async def test_what_was_taken_too_early_is_the_first_again() -> None:
+    queue, inbox = SubmissionQueue(), Inbox(asyncio.get_running_loop())
+    queue.extend(Submission(c.CancelInstance(key), None, inbox, 0) for key in (1, 2))
+    first = queue.popleft()
+    queue.put_back(first)
+    assert queue.popleft() is first
