@@ -24,7 +24,7 @@ IN_FLIGHT: Mapping[str, Mapping[str, int]] = {
     "bench-1": {"zeebe": 200},
     "bench-10": {"zeebe": 100, "sqlite": 100, "postgresql": 100, "echo": 100},
 }
-"""What was found to be each server's best; the default where it is not named."""
+"""Not swept yet: what seemed to suit each server; the default where it is not named."""
 DEFAULT_IN_FLIGHT = 400
 NAMES = {"bench-1": "one_task", "bench-10": "ten_tasks"}
 STEADY_PER_SECOND = 50.0

@@ -114,7 +114,8 @@ class JobBoard:
 
     def __init__(self) -> None:
         self._demands: dict[str, _Demand] = {}
-        """Those whom nobody waits for just now are kept too, as who polls comes back: oldest first."""
+        self._left: dict[str, None] = {}
+        """The types nobody waits for just now, longest left first: who polls comes back."""
         self._waiting: set[str] = set()
         """The types with streams for which there is, or will be, a reason to look."""
         self.hasty: list[JobStream] = []
@@ -123,6 +124,7 @@ class JobBoard:
     def open(self, stream: JobStream) -> None:
         demand = self._demands.setdefault(stream.type, _Demand())
         demand.streams[stream] = None
+        self._left.pop(stream.type, None)
         self._consider(stream.type, demand)
         if stream.hasty:
             self.hasty.append(stream)
@@ -135,11 +137,10 @@ class JobBoard:
         if demand.streams:
             return
         self._waiting.discard(stream.type)
-        self._demands[stream.type] = self._demands.pop(stream.type)
-        if len(self._demands) > MOST_TYPES:
-            oldest = next(iter(self._demands))
-            if not self._demands[oldest].streams:
-                del self._demands[oldest]
+        self._left[stream.type] = None
+        if len(self._left) > MOST_TYPES:
+            oldest = next(iter(self._left))
+            del self._left[oldest], self._demands[oldest]
 
     def _consider(self, type_: str, demand: _Demand) -> None:
         """Note whether there is a reason to look for jobs of the type, now or later."""

@@ -39,8 +39,6 @@ async def write_command(
     from sqlalchemy import event
     from sqlalchemy.exc import DBAPIError
 
-    from procession.storage.schema import VERSION, schema_info, tables
-
     c.check(command)
     values: dict[str, Any] = {
         "key": await key_aside(backend.node),
@@ -49,11 +47,7 @@ async def write_command(
         "payload": c.encode(command),
         "created_at": backend.now(),
     }
-    columns = tables["command"].c
-    row = sa.select(*(sa.literal(value, columns[name].type) for name, value in values.items()))
-    row = row.where(sa.exists().where(schema_info.c.readable_since <= VERSION))
-    insert = tables["command"].insert().from_select(list(values), row)
-    insert = insert.execution_options(preserve_rowcount=True)
+    insert = _insert(values)
     try:
         if isinstance(connection, sa.Connection):
             written = connection.execute(insert)
@@ -73,6 +67,19 @@ async def write_command(
         event.listen(sync, "commit", lambda _: _look_soon(backend), once=True)
     key: int = values["key"]
     return key
+
+
+def _insert(values: dict[str, Any]) -> sa.Insert:
+    """Of a command row, where the tables are such as this program knows: else it inserts nothing."""
+    import sqlalchemy as sa
+
+    from procession.storage.schema import VERSION, schema_info, tables
+
+    columns = tables["command"].c
+    row = sa.select(*(sa.literal(value, columns[name].type) for name, value in values.items()))
+    row = row.where(sa.exists().where(schema_info.c.readable_since <= VERSION))
+    insert = tables["command"].insert().from_select(list(values), row)
+    return insert.execution_options(preserve_rowcount=True)
 
 
 def is_waiting(storage: Storage, command_key: int) -> bool:

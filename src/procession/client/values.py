@@ -73,3 +73,8 @@ def decode_variables(texts: Mapping[str, str]) -> dict[str, Any]:
 def milliseconds(value: timedelta) -> int:
     """A duration in milliseconds."""
     return value // timedelta(milliseconds=1)
+
+
+def write_variables(texts: Mapping[str, str]) -> str:
+    """One JSON object of JSON texts by name, as variables travel to and from servers."""
+    return "{" + ",".join([f"{_encode(name).decode()}:{text}" for name, text in texts.items()]) + "}"

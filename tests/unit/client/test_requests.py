@@ -6,6 +6,7 @@ import pytest
 
 from procession import Unsupported, WrongState
 from procession.broker import JobStream
+from procession.client import values
 from procession.client.remote import jobs
 from procession.client.remote.leases import Held, Leases
 from procession.client.remote.requests import call_of
@@ -53,7 +54,7 @@ def test_what_the_protocol_lacks_is_named() -> None:
 
 def test_variables_keep_their_texts() -> None:
     texts = {"a": "1.0", "b": '{"c":[1e3,null]}', 'q"': '"\\u00e4"'}
-    assert jobs.read_variables(jobs.write_variables(texts)) == texts
+    assert jobs.read_variables(values.write_variables(texts)) == texts
 
 
 def test_the_count_of_tries_starts_again_when_somebody_gave_new_ones() -> None:

@@ -31,13 +31,6 @@ def read_variables(text: str) -> dict[str, str]:
     return {name: bytes(raw).decode() for name, raw in _variables.decode(text or "{}").items()}
 
 
-def write_variables(texts: dict[str, str]) -> str:
-    """JSON texts by name to a JSON object."""
-    return (
-        "{" + ",".join(f"{msgspec.json.encode(name).decode()}:{text}" for name, text in texts.items()) + "}"
-    )
-
-
 def fetched(stream: JobStream) -> list[str]:
     """The variables to ask for; none means all."""
     return [] if stream.fetch is None else [*stream.fetch, ATTEMPT]

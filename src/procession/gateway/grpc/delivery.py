@@ -8,11 +8,12 @@ from typing import Any
 from pyzeebe.proto import gateway_pb2 as pb
 
 from procession.broker import ActivatedJob
+from procession.client.values import write_variables
 from procession.engine import commands as c
 from procession.errors import InvalidInput, NotReady, ProcessionError
 from procession.gateway.grpc.core import Core, log
 from procession.gateway.grpc.inputs import LONGEST_MILLISECONDS, check_tenants, check_text
-from procession.gateway.grpc.variables import write_headers, write_variables
+from procession.gateway.grpc.variables import write_headers
 
 MESSAGE_BYTES = 4 * 1024 * 1024
 """What clients accept in one message, unless they are told otherwise."""

@@ -8,13 +8,14 @@ from typing import Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
+from procession.client.values import write_variables
 from procession.engine import commands as c
 from procession.engine.records import DEFAULT_TENANT
 from procession.errors import DeadlineExceeded, NotFound, NotReady
 from procession.gateway.grpc.calls import unary
 from procession.gateway.grpc.core import STOPPING, Core
 from procession.gateway.grpc.inputs import check_tenant
-from procession.gateway.grpc.variables import read_variables, write_variables
+from procession.gateway.grpc.variables import read_variables
 
 RESULT_SECONDS = 15.0
 """How long a result is waited for when the request does not say."""

@@ -7,11 +7,11 @@ from typing import Any
 import grpc
 import msgspec
 
+from procession.client.values import write_variables
 from procession.errors import InvalidInput
 from procession.gateway.grpc.calls import Call, unary_behaviour
 from procession.gateway.grpc.core import Core
 from procession.gateway.grpc.instances import result
-from procession.gateway.grpc.variables import write_variables
 
 SERVICE = "procession.Instances"
 

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from procession.client.values import LIMIT
 from procession.errors import PayloadTooLarge, VariablesInvalid
-
-LIMIT = 4_000_000
-"""Bytes of variables that one command may carry."""
 
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _check = msgspec.json.Decoder().decode
@@ -36,13 +34,6 @@ def read_variables(text: str) -> tuple[dict[str, str], int]:
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise VariablesInvalid(f"the variables are no JSON object: {error}") from None
     return {name: str(raw, "utf-8") for name, raw in found.items()}, size
-
-
-def write_variables(values: Mapping[str, str]) -> str:
-    """One JSON object of the texts by name."""
-    if not values:
-        return "{}"
-    return "{" + ",".join([f"{_encode(name).decode()}:{text}" for name, text in values.items()]) + "}"
 
 
 def write_headers(headers: Mapping[str, str]) -> str:
