@@ -64,7 +64,9 @@ class Load:
             pb.Resource(name=f"{name}.bpmn", content=zeebe_process(name, tasks).encode())
             for name, tasks in TASKS.items()
         ]
-        await self.creator.DeployResource(pb.DeployResourceRequest(resources=resources))
+        # A Zeebe that has just answered may not know its partition yet.
+        await self.insist(self.creator.DeployResource, pb.DeployResourceRequest(resources=resources))
+        self.refused = 0
 
     async def close(self) -> None:
         for channel in self._channels:
