@@ -118,8 +118,14 @@ def _running(arguments: list[str], port: int, folder: Path) -> Iterator[Served]:
     log = folder / "server.log"
     began = time.perf_counter()
     with log.open("wb") as output:
+        # As an installed program starts: with its modules compiled, whatever this shell says.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            [sys.executable, *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
         )
     try:
         _wait_for_port(port, process, log)

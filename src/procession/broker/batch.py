@@ -315,13 +315,18 @@ class Batch:
 
     def _collect_results(self) -> None:
         instances, variables = self.unit.instances, self.unit.variables
+        started = {
+            entry.reply.key
+            for entry in self.entries
+            if entry.submission is not None and entry.submission.ended is not None and entry.error is None
+        }
         for key in self._watched:
             if instances.get(key) is None:
                 self.results[key] = NotFound(f"there is no process instance with key {key}", key=key)
         ended = [
             instance
             for instance in instances.live.values()
-            if instance.ended_at is not None and instance.key in self._awaited
+            if instance.ended_at is not None and (instance.key in self._awaited or instance.key in started)
         ]
         completed = [instance.key for instance in ended if instance.state == COMPLETED]
 

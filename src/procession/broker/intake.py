@@ -64,14 +64,31 @@ class Intake:
             InvalidInput: a name or key in it cannot be stored.
             ResourceExhausted: too much is waiting already.
         """
-        self._check()
-        c.check(command)
-        if len(self._queue) >= QUEUE_LIMIT and not isinstance(command, ALWAYS_ADMITTED):
-            raise ResourceExhausted(f"{len(self._queue)} commands are waiting on this node; try again later")
         future: asyncio.Future[Any] = inbox.loop.create_future()
-        self._queue.append(Submission(command, future, inbox, size))
-        self._wake_if_asleep()
+        self._admit(Submission(command, future, inbox, size))
         return future
+
+    def run(
+        self, command: c.StartInstance, inbox: Inbox, size: int = 0
+    ) -> tuple[asyncio.Future[c.Started], asyncio.Future[dict[str, str]]]:
+        """Queue a start, and watch the instance it makes: what `submit` and then `watch` answer, without
+        a second batch. The second future is settled only if the first one is, without an error.
+
+        Raises:
+            InvalidInput, ResourceExhausted: as `submit`.
+        """
+        started: asyncio.Future[c.Started] = inbox.loop.create_future()
+        ended: asyncio.Future[dict[str, str]] = inbox.loop.create_future()
+        self._admit(Submission(command, started, inbox, size, ended=ended))
+        return started, ended
+
+    def _admit(self, submission: Submission) -> None:
+        self._check()
+        c.check(submission.command)
+        if len(self._queue) >= QUEUE_LIMIT and not isinstance(submission.command, ALWAYS_ADMITTED):
+            raise ResourceExhausted(f"{len(self._queue)} commands are waiting on this node; try again later")
+        self._queue.append(submission)
+        self._wake_if_asleep()
 
     def tell(
         self,
@@ -128,7 +145,11 @@ class Intake:
 
     def request(self, stream: JobStream, count: int) -> None:
         """Let the stream take `count` more jobs."""
-        self._ask(StreamRequest(stream, credits=count))
+        self._check()
+        self._requests.append(StreamRequest(stream, credits=count))
+        # A node that sleeps while the stream has room has nothing for it.
+        if stream.credits <= 0:
+            self._wake_if_asleep()
 
     def close_stream(self, stream: JobStream, inbox: Inbox) -> asyncio.Future[None]:
         """Hand nothing more to the stream; the future is settled when that is certain."""

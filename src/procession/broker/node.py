@@ -213,7 +213,7 @@ class Node(Intake):
             self._waiting.setdefault(watch.key, []).append(watch)
         if self._forgotten and not self._watches:
             self._forget()
-        if watches:
+        if watches or any(one.submission and one.submission.ended for one in work):
             self._peers.listen()  # before looking, so that no end falls in between
         # What is deployed can be started only when it is stored: a deployment is a batch of its own.
         takes = not any(isinstance(entry.command, c.Deploy) for entry in work)
@@ -400,10 +400,21 @@ class Node(Intake):
         for entry in batch.entries:
             if entry.submission is not None:
                 replies.answer(entry.submission, entry.reply, entry.error)
+                self._begin_to_wait(entry)
         for key, result in batch.results.items():
             for watch in self._waiting.pop(key, ()):
                 replies.ended(watch, result)
         replies.post()
+
+    def _begin_to_wait(self, entry: Entry) -> None:
+        submission = entry.submission
+        if submission is None or submission.ended is None or entry.error is not None:
+            return
+        watch = Watch(entry.reply.key, submission.ended, submission.inbox)
+        if entry.reply.created:
+            self._waiting.setdefault(watch.key, []).append(watch)
+        else:
+            self._watches.append(watch)  # it may have ended long ago
 
     # --- leaving ------------------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ class Submission(msgspec.Struct, eq=False, gc=False):
     """What `refused` needs to know."""
     frees: JobStream | None = None
     """The answer to a job: its stream can take another one."""
+    ended: asyncio.Future[dict[str, str]] | None = None
+    """Of who waits for the end of the instance that it starts."""
 
 
 class Watch(msgspec.Struct, eq=False, gc=False):

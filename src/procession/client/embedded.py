@@ -82,9 +82,10 @@ class Embedded(Backend):
         return self.node.watch(key, self.inbox)
 
     async def run(self, command: c.StartInstance, size: int, timeout: timedelta) -> dict[str, str]:
-        started: c.Started = await self.submit(command, size)
+        starting, ended = self.node.run(command, self.inbox, size)
+        started = await starting
         try:
-            return await asyncio.wait_for(self.watch(started.key), timeout.total_seconds())
+            return await asyncio.wait_for(ended, timeout.total_seconds())
         except TimeoutError:
             raise DeadlineExceeded(
                 f"process instance {started.key} has not ended within {timeout}; it goes on", key=started.key

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any, Self
 
 import msgspec
-from pyzeebe.proto import gateway_pb2 as pb
 
 from procession.broker import ActivatedJob, Inbox, JobStream, Readiness
 from procession.client.backend import Backend, Listener
@@ -24,6 +23,7 @@ from procession.client.remote.jobs import read_variables
 from procession.client.remote.leases import Held, Leases
 from procession.client.remote.pump import Pump
 from procession.client.remote.requests import Call, call_of, start_request
+from procession.client.remote.stubs import pb
 from procession.engine import commands as c
 from procession.errors import (
     AlreadyExists,

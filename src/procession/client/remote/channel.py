@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from procession.broker import Readiness
 from procession.client.remote.statuses import error_of
+from procession.client.remote.stubs import pb
 from procession.errors import InvalidInput, NotReady, ProcessionError
 
 if TYPE_CHECKING:

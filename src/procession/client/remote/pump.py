@@ -14,12 +14,12 @@ import random
 from typing import Any
 
 import grpc
-from pyzeebe.proto import gateway_pb2 as pb
 
 from procession.broker import JobStream
 from procession.client.remote.channel import Channel
 from procession.client.remote.jobs import activated, fetched
 from procession.client.remote.leases import Leases
+from procession.client.remote.stubs import pb
 from procession.errors import NotAllowed, NotReady, ProcessionError, Unsupported
 
 log = logging.getLogger("procession.remote")

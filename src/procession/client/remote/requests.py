@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-from pyzeebe.proto import gateway_pb2 as pb
 
 from procession.client.remote.jobs import write_attempt
 from procession.client.remote.leases import Held
+from procession.client.remote.stubs import pb
 from procession.client.values import write_variables
 from procession.engine import commands as c
 from procession.errors import Unsupported

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from procession.broker import Inbox, Node
@@ -42,10 +43,27 @@ class Core:
         Raises:
             ResourceExhausted: too much is under way.
         """
+        with self._admitted():
+            return await self.node.submit(command, self.inbox, size)
+
+    async def run(
+        self, command: c.StartInstance, size: int = 0
+    ) -> tuple[c.Started, asyncio.Future[dict[str, str]]]:
+        """Have an instance started; with it comes what is settled with its variables once it has ended.
+
+        Raises:
+            ResourceExhausted: too much is under way.
+        """
+        with self._admitted():
+            starting, ended = self.node.run(command, self.inbox, size)
+            return await starting, ended
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
         among = self.admission.enter()
         began = self.loop.time()
         try:
-            return await self.node.submit(command, self.inbox, size)
+            yield
         finally:
             self.admission.leave(among, self.loop.time() - began)
 

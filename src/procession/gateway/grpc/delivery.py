@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pyzeebe.proto import gateway_pb2 as pb
-
 from procession.broker import ActivatedJob
+from procession.client.remote.stubs import pb
 from procession.client.values import write_variables
 from procession.engine import commands as c
 from procession.errors import InvalidInput, NotReady, ProcessionError

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
-from pyzeebe.proto import gateway_pb2 as pb
-
 from procession.broker import prepare
+from procession.client.remote.stubs import pb
 from procession.engine import commands as c
 from procession.engine.records import DEFAULT_TENANT, Definition
 from procession.errors import InvalidInput

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from pyzeebe.proto import gateway_pb2 as pb
-
+from procession.client.remote.stubs import pb
 from procession.client.values import write_variables
 from procession.engine import commands as c
 from procession.engine.records import DEFAULT_TENANT
@@ -28,7 +27,8 @@ def _which(request: Any) -> str:
     return f"create an instance of the process with definition key {request.processDefinitionKey}"
 
 
-async def _start(core: Core, request: Any) -> c.Started:
+def _read(request: Any) -> tuple[c.StartInstance, int]:
+    """The command, and the size of its variables."""
     check_tenant(request.tenantId)
     variables, size = read_variables(request.variables)
     start_at = tuple(instruction.elementId for instruction in request.startInstructions)
@@ -42,13 +42,12 @@ async def _start(core: Core, request: Any) -> c.Started:
         )
     else:
         raise NotFound("neither a process id nor a definition key is given")
-    started: c.Started = await core.begin(command, size)
-    return started
+    return command, size
 
 
 @unary("CreateProcessInstance", "CREATE", _which)
 async def create(core: Core, request: Any) -> pb.CreateProcessInstanceResponse:
-    started = await _start(core, request)
+    started: c.Started = await core.begin(*_read(request))
     return pb.CreateProcessInstanceResponse(
         processDefinitionKey=started.definition_key,
         bpmnProcessId=started.process_id,
@@ -65,9 +64,9 @@ async def create(core: Core, request: Any) -> pb.CreateProcessInstanceResponse:
 )
 async def create_with_result(core: Core, request: Any) -> pb.CreateProcessInstanceWithResultResponse:
     began = core.loop.time()
-    started = await _start(core, request.request)
+    started, ended = await core.run(*_read(request.request))
     seconds = request.requestTimeout / 1000 or RESULT_SECONDS
-    values = await result(core, started.key, began + seconds - core.loop.time())
+    values = await until_ended(core, started.key, ended, began + seconds - core.loop.time())
     return pb.CreateProcessInstanceWithResultResponse(
         processDefinitionKey=started.definition_key,
         bpmnProcessId=started.process_id,
@@ -84,15 +83,16 @@ def chosen(values: dict[str, str], names: Iterable[str]) -> dict[str, str]:
     return {name: text for name, text in values.items() if name in wanted} if wanted else values
 
 
-async def result(core: Core, key: int, seconds: float) -> dict[str, str]:
-    """The root variables of an instance once it has ended.
+async def until_ended(
+    core: Core, key: int, watched: asyncio.Future[dict[str, str]], seconds: float
+) -> dict[str, str]:
+    """The root variables of a watched instance once it has ended.
 
     Raises:
         DeadlineExceeded: it has not, within so many seconds.
         NotFound, Aborted: there is none, or it was cancelled.
         NotReady: the server stops.
     """
-    watched = core.node.watch(key, core.inbox)
 
     def stop() -> None:
         _give_up(watched, NotReady(STOPPING))

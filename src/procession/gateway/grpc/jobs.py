@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyzeebe.proto import gateway_pb2 as pb
-
+from procession.client.remote.stubs import pb
 from procession.engine import commands as c
 from procession.gateway.grpc.calls import unary
 from procession.gateway.grpc.core import Core

@@ -11,7 +11,7 @@ from procession.client.values import write_variables
 from procession.errors import InvalidInput
 from procession.gateway.grpc.calls import Call, unary_behaviour
 from procession.gateway.grpc.core import Core
-from procession.gateway.grpc.instances import result
+from procession.gateway.grpc.instances import until_ended
 
 SERVICE = "procession.Instances"
 
@@ -33,7 +33,8 @@ async def await_result(core: Core, request: bytes) -> bytes:
         awaited = _decode(request)
     except msgspec.MsgspecError as error:
         raise InvalidInput(f"the request is not understood: {error}") from None
-    return write_variables(await result(core, awaited.key, awaited.timeout / 1000)).encode()
+    watched = core.node.watch(awaited.key, core.inbox)
+    return write_variables(await until_ended(core, awaited.key, watched, awaited.timeout / 1000)).encode()
 
 
 def _goal(request: Any) -> str:

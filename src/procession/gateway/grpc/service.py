@@ -8,8 +8,8 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
-from pyzeebe.proto import gateway_pb2 as pb
 
+from procession.client.remote.stubs import pb
 from procession.gateway.grpc import deployment, instances, jobs, messages, polling, pushing, topology
 from procession.gateway.grpc.calls import BEHAVIOURS, Call, unary_behaviour
 from procession.gateway.grpc.core import Core

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyzeebe.proto import gateway_pb2 as pb
-
 from procession import __version__
+from procession.client.remote.stubs import pb
 from procession.gateway.grpc.calls import unary
 from procession.gateway.grpc.core import Core
 
