@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import grpc
@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pyzeebe.proto import gateway_pb2 as pb
 
 from procession.errors import ResourceExhausted
-from procession.gateway.grpc.admission import FIRST, LEAST, Admission
+from procession.gateway.grpc.admission import FIRST, LAG_SECONDS, LEAST, Admission
 from tests.building import bpmn, end, job, start
 from tests.gateway.clients import SECONDS, Client, channels
 from tests.gateway.servers import serving
@@ -101,6 +101,25 @@ def test_past_the_limit_it_refuses() -> None:
         admission.enter()
     with pytest.raises(ResourceExhausted):
         admission.enter()
+
+
+def test_while_the_loop_lags_what_is_under_way_comes_first() -> None:
+    # Given
+    admission = Admission()
+    with ExitStack() as answers:
+        for _ in range(int(LEAST)):
+            answers.enter_context(admission.always())
+
+        # When, Then
+        with pytest.raises(ResourceExhausted), admission.new_work(LAG_SECONDS * 2):
+            pass
+        with admission.new_work(LAG_SECONDS / 2):
+            assert admission.under_way == 1
+
+    # Then: with little under way a slow machine refuses nothing
+    with admission.new_work(LAG_SECONDS * 2):
+        assert admission.under_way == 1
+    assert (admission.under_way, admission.ending) == (0, 0)
 
 
 def test_a_database_that_cannot_be_reached_is_unavailable_and_shows_in_the_health(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,6 +19,8 @@ Settled = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 SLICE = 8
 """Deliveries in one turn of the loop."""
+_WEIGHT = 0.1
+"""Of one delivery in the running mean of the lag."""
 
 
 class Inbox:
@@ -29,6 +32,9 @@ class Inbox:
         """Callbacks run in this one: the loop need not copy one for each."""
         self._items: deque[tuple[Callable[[Any], object], Any]] = deque()
         self._awake = False
+        self._woken_at: float | None = None
+        self.lag_seconds = 0.0
+        """How long deliveries have waited for the loop lately; long when it has too much to do."""
 
     def post(self, settled: Iterable[Settled]) -> None:
         """Settle futures on the loop."""
@@ -48,9 +54,14 @@ class Inbox:
     def _wake(self) -> None:
         if not self._awake:
             self._awake = True
+            self._woken_at = time.perf_counter()
             self.call(self._deliver)
 
     def _deliver(self) -> None:
+        if self._woken_at is not None:
+            waited = time.perf_counter() - self._woken_at
+            self._woken_at = None
+            self.lag_seconds += _WEIGHT * (waited - self.lag_seconds)
         items = self._items
         try:
             for _ in range(min(len(items), SLICE)):

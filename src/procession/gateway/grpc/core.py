@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from procession.broker import Inbox, Node
@@ -33,9 +32,10 @@ class Core:
         """Where it can be reached, as far as it knows."""
         self._open: set[Callable[[], None]] = set()
 
-    def submit(self, command: c.Command, size: int = 0) -> asyncio.Future[Any]:
+    async def submit(self, command: c.Command, size: int = 0) -> Any:
         """Have a command carried out, however much is under way."""
-        return self.node.submit(command, self.inbox, size)
+        with self.admission.always():
+            return await self.node.submit(command, self.inbox, size)
 
     async def begin(self, command: c.Command, size: int = 0) -> Any:
         """Have a command carried out that makes new work.
@@ -43,7 +43,7 @@ class Core:
         Raises:
             ResourceExhausted: too much is under way.
         """
-        with self._admitted():
+        with self.admission.new_work(self.inbox.lag_seconds):
             return await self.node.submit(command, self.inbox, size)
 
     async def run(
@@ -54,18 +54,9 @@ class Core:
         Raises:
             ResourceExhausted: too much is under way.
         """
-        with self._admitted():
+        with self.admission.new_work(self.inbox.lag_seconds):
             starting, ended = self.node.run(command, self.inbox, size)
             return await starting, ended
-
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        among = self.admission.enter()
-        began = self.loop.time()
-        try:
-            yield
-        finally:
-            self.admission.leave(among, self.loop.time() - began)
 
     async def new_key(self) -> int:
         """A key for something that has no record."""
