@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from msgspec import Struct, structs
 
-from procession.bpmn import read
+from procession.bpmn import read, write
 
 from . import blocks as b
-from .bpmn_writer import write
+
 from .modelling import processes_of
 from .strategies import processes
 
