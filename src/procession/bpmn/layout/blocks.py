@@ -16,7 +16,7 @@ _LABEL_GAP = 4
 _EVENT_LABEL_WIDTH = 60
 """Names of boundary events are narrow, so that their host stays so."""
 _MIN_SLOT = EVENT + 10
-_FIRST_LANE, _LANE = 10, 10
+_LANE = 10
 
 Inside = tuple[Diagram, int]
 """The contents of a sub-process, and the line its flows should come in on."""
@@ -126,14 +126,16 @@ def _outline(node: FlowNode, inside: Inside | None) -> tuple[tuple[int, int], in
 def _attach(item: Item, events: list[tuple[FlowNode, tuple[int, int] | None, int]], edge: int) -> None:
     """Boundary events on the lower edge, the first one rightmost: its path is the highest of theirs."""
     half = EVENT // 2
-    tallest = max((label[1] + _LABEL_GAP for _, label, _ in events if label), default=0)
-    lane = edge + half + tallest + _FIRST_LANE
+    lane = clear = edge + half
     right = item.right - 8
     for rank, (event, label, slot) in enumerate(events, 1):
         x = right - half - 4
-        bounds = label and Bounds(x - 6 - label[0], edge + half + _LABEL_GAP, *label)
+        lane = max(lane + _LANE, clear)  # under the names of the events it passes
+        bounds = None
+        if label is not None:
+            bounds = Bounds(x - 6 - label[0], edge + half + _LABEL_GAP, *label)
+            clear = max(clear, bounds.bottom + _LABEL_GAP)
         item.shapes[event.id] = Shape(Bounds(x - half, edge - half, EVENT, EVENT), bounds)
         item.ports[event.id] = Port(Point(x, edge + half), Point(x, lane), rank)
-        item.below = lane
-        lane += _LANE
+        item.below = max(lane, clear)
         right -= slot

@@ -29,6 +29,8 @@ class Item(msgspec.Struct, eq=False, kw_only=True):
     """
 
     node: FlowNode | None = None
+    toward: Item | None = None
+    """Where the lines that bend here lead."""
     left: int = 0
     right: int = 0
     above: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from procession.bpmn.layout.items import Item, Link
 from procession.model import Kind
 
-_BENDS_PER_ITEM = 4
+_BENDS_PER_ITEM = 12
 """Links that would need more bends than this go around: the work stays in proportion to the items."""
 _ROOM = 6
 """Above and below a line that passes through a layer."""
@@ -91,8 +91,8 @@ def _bend(count: int, links: list[Link]) -> Iterator[Item]:
         if not link.is_back and link.target.layer - link.source.layer > 1:
             long.setdefault(link.target, []).append(link)
     room = count * _BENDS_PER_ITEM
-    for target, group in sorted(long.items(), key=lambda entry: _span(*entry)):
-        room -= sum(_length(link) for link in group if link.label) + _span(target, group)
+    for group in sorted(long.values(), key=_passed):
+        room -= _passed(group)
         if room < 0:
             for link in group:
                 link.is_around = True
@@ -100,12 +100,9 @@ def _bend(count: int, links: list[Link]) -> Iterator[Item]:
             yield from _tree(group)
 
 
-def _length(link: Link) -> int:
-    return link.target.layer - link.source.layer
-
-
-def _span(target: Item, group: list[Link]) -> int:
-    return max(map(_length, group))
+def _passed(group: list[Link]) -> int:
+    """How many layers a group's links pass, together."""
+    return sum(link.target.layer - link.source.layer - 1 for link in group)
 
 
 def _tree(group: list[Link]) -> Iterator[Item]:
@@ -117,7 +114,7 @@ def _tree(group: list[Link]) -> Iterator[Item]:
             own = link.label is not None and not bends
             bend = None if own else shared.get(layer)
             if bend is None:
-                bend = Item(layer=layer, above=_ROOM, below=_ROOM)
+                bend = Item(toward=link.target, layer=layer, above=_ROOM, below=_ROOM)
                 if not own:
                     shared[layer] = bend
                 yield bend

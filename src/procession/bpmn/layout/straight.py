@@ -22,10 +22,10 @@ def go_straight(layers: Layers, links: list[Link]) -> None:
         if link.port.rank > 0:
             link.leaves_straight = _drops(layers, link)
         elif _is_gateway(link.source) and sent[link.source] > 1:
-            link.leaves_straight = _reaches(layers, link.source, link.first_line)
+            link.leaves_straight = _reaches(layers, link, link.source, link.first_line)
     for link in links:
         if _is_gateway(link.target) and sent[link.target] < 2:
-            link.enters_straight = _may_enter(link) and _reaches(layers, link.target, link.last_line)
+            link.enters_straight = _may_enter(link) and _reaches(layers, link, link.target, link.last_line)
 
 
 def _is_gateway(item: Item) -> bool:
@@ -43,17 +43,24 @@ def _may_enter(link: Link) -> bool:
 def _drops(layers: Layers, link: Link) -> bool:
     """From a boundary event straight down to its line, past what hangs below its host."""
     item, line = link.source, link.first_line
-    return line >= item.y + link.port.turn.y and _is_free(layers, item, line)
+    return line >= item.y + link.port.turn.y and _is_free(layers, link, item, line)
 
 
-def _reaches(layers: Layers, item: Item, line: int) -> bool:
-    return abs(line - item.y) >= _LEAST and _is_free(layers, item, line)
+def _reaches(layers: Layers, link: Link, item: Item, line: int) -> bool:
+    return abs(line - item.y) >= _LEAST and _is_free(layers, link, item, line)
 
 
-def _is_free(layers: Layers, item: Item, line: int) -> bool:
-    """Whether nothing stands between an item and a line in its layer."""
+def _is_free(layers: Layers, link: Link, item: Item, line: int) -> bool:
+    """Whether nothing stands between an end of a link and its line in that layer."""
     layer = layers[item.layer]
     if line > item.y:
-        return item.position + 1 == len(layer) or line + _CLEARANCE <= layer[item.position + 1].top
+        below = layer[item.position + 1] if item.position + 1 < len(layer) else None
+        return below is None or line + _CLEARANCE <= below.top or _joins(link, below, line)
     above = layer[item.position - 1] if item.position else None
-    return line <= item.top - _CLEARANCE and (above is None or above.bottom <= line - _CLEARANCE)
+    is_clear = above is None or above.bottom <= line - _CLEARANCE or _joins(link, above, line)
+    return is_clear and line <= item.top - _CLEARANCE
+
+
+def _joins(link: Link, passing: Item, line: int) -> bool:
+    """Whether what passes there is the line it is going to share with others to its target."""
+    return passing.toward is link.target and passing.y == line
