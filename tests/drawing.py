@@ -64,9 +64,7 @@ def _overlaps(boxes: Names) -> Iterator[str]:
 
 
 def _overlap(one: Bounds, other: Bounds) -> bool:
-    return (
-        one.x < other.right and other.x < one.right and one.y < other.bottom and other.y < one.bottom
-    )
+    return one.x < other.right and other.x < one.right and one.y < other.bottom and other.y < one.bottom
 
 
 def _contains(frame: Bounds, inner: Bounds) -> bool:

@@ -10,7 +10,6 @@ from msgspec import Struct, structs
 from procession.bpmn import read, write
 
 from . import blocks as b
-
 from .modelling import processes_of
 from .strategies import processes
 

@@ -24,7 +24,9 @@ _KINDS = (
     Kind.START_EVENT,
     Kind.SUB_PROCESS,
 )
-_names = st.sampled_from((None, None, "yes", "Paid in advance?", "Zażółć gęślą jaźń " * 8, "x" * 120, "仕事を始める"))
+_names = st.sampled_from(
+    (None, None, "yes", "Paid in advance?", "Zażółć gęślą jaźń " * 8, "x" * 120, "仕事を始める")
+)
 
 
 @given(block=processes(depth=3))

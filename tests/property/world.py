@@ -28,7 +28,6 @@ from procession.testing.database import copy_database
 
 from . import blocks as b
 from .actions import Target
-
 from .modelling import MAIN, places_of, processes_of
 from .rows import Rows, read_rows
 from .strategies import Step

@@ -18,7 +18,7 @@ def add_events(element: Element, node: FlowNode, roots: Roots) -> None:
     """What the event waits for or throws; a task names its message in an attribute of its own."""
     for event in node.events:
         if node.kind in _MESSAGE_TASKS and isinstance(event, Message):
-            if (message_id := roots.message(event)) is not None:
+            if (message_id := roots.message(element, event)) is not None:
                 element.set("messageRef", message_id)
         else:
             _WRITERS[type(event)](element, event, roots)
@@ -29,15 +29,15 @@ def _timer(element: Element, event: Timer, roots: Roots) -> None:
 
 
 def _message(element: Element, event: Message, roots: Roots) -> None:
-    add(element, "messageEventDefinition", messageRef=roots.message(event))
+    add(element, "messageEventDefinition", messageRef=roots.message(element, event))
 
 
 def _signal(element: Element, event: Signal, roots: Roots) -> None:
-    add(element, "signalEventDefinition", signalRef=roots.signal(event))
+    add(element, "signalEventDefinition", signalRef=roots.signal(element, event))
 
 
 def _error(element: Element, event: Error, roots: Roots) -> None:
-    add(element, "errorEventDefinition", errorRef=roots.error(event))
+    add(element, "errorEventDefinition", errorRef=roots.error(element, event))
 
 
 def _terminate(element: Element, event: Terminate, roots: Roots) -> None:

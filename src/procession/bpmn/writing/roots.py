@@ -10,13 +10,13 @@ from lxml.etree import _Element as Element
 from procession.bpmn.names import BPMN
 from procession.bpmn.writing.ids import Ids
 from procession.bpmn.writing.tags import PREFIXES, add, extend, value_text
-from procession.model import Error, Expression, Message, Signal
+from procession.model import Error, Message, Signal
 
 _Key = tuple[str, ...]
 
 
 class Roots:
-    """The definitions of one file, each once however many events refer to it."""
+    """The definitions of one file, each once however many events refer to it. `at` is the event's element."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -28,12 +28,12 @@ class Roots:
         """Put all definitions behind what the file holds already."""
         root.extend(list(self._elements))
 
-    def message(self, event: Message) -> str | None:
+    def message(self, at: Element, event: Message) -> str | None:
         """The id of the event's message; None if it has no name."""
         if event.name is None:
             return None
-        name, key = self._text(event.name), event.correlation_key
-        texts = (name,) if key is None else (name, self._text(key))
+        name, key = value_text(at, event.name), event.correlation_key
+        texts = (name,) if key is None else (name, value_text(at, key))
         return self._id("Message", texts, lambda id: self._add_message(id, *texts))
 
     def _add_message(self, id: str, name: str, key: str | None = None) -> None:
@@ -41,25 +41,22 @@ class Roots:
         if key is not None:
             extend(add(element, "extensionElements"), "subscription", correlationKey=key)
 
-    def signal(self, event: Signal) -> str | None:
+    def signal(self, at: Element, event: Signal) -> str | None:
         """The id of the event's signal; None if it has no name."""
         if event.name is None:
             return None
-        name = self._text(event.name)
+        name = value_text(at, event.name)
         return self._id("Signal", (name,), lambda id: add(self._elements, "signal", id=id, name=name))
 
-    def error(self, event: Error) -> str | None:
+    def error(self, at: Element, event: Error) -> str | None:
         """The id of the event's error; None if it catches every error."""
         if event.code is None:
             return None
-        code = self._text(event.code)
+        code = value_text(at, event.code)
         # The name is for the reader of the drawing; the code is what is compared.
         return self._id(
             "Error", (code,), lambda id: add(self._elements, "error", id=id, name=code, errorCode=code)
         )
-
-    def _text(self, value: str | Expression) -> str:
-        return value_text(self._elements, value)
 
     def _id(self, kind: str, texts: _Key, define: Callable[[str], object]) -> str:
         key = (kind, *texts)
