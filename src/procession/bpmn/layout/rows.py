@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from statistics import median_low
 
 from procession.bpmn.layout.items import Item, Link
 
@@ -165,7 +164,8 @@ def _settle(row: Row, layers: list[list[Item]], attractions: list[Attraction], u
     neighbours let it."""
     if not attractions:
         return
-    wanted = max(median_low([other.y + offset for _, other, offset in attractions]), under)
+    lines = sorted(other.y + offset for _, other, offset in attractions)
+    wanted = max(lines[(len(lines) - 1) // 2], under)
     lowest = _lowest(row, layers)
     if lowest is not None:
         wanted = min(wanted, lowest)
