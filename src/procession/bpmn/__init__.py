@@ -2,6 +2,7 @@
 
 from procession.bpmn.layout import Bounds, Diagram, Edge, Point, Shape, lay_out
 from procession.bpmn.reading import Reading, read
+from procession.bpmn.svg import draw
 from procession.bpmn.writing import write
 from procession.bpmn.xml import MAX_BYTES
 
@@ -13,6 +14,7 @@ __all__ = [
     "Point",
     "Reading",
     "Shape",
+    "draw",
     "lay_out",
     "read",
     "write",

@@ -9,7 +9,7 @@ from procession.bpmn.layout.scope import lay_out_body
 from procession.model import Process
 
 _MARGIN = 80
-_BAND = 30
+BAND = 30
 """The strip at the left of a pool, with its name."""
 _PADDING = 40
 _LEAST_WIDTH, _LEAST_HEIGHT = 400, 120
@@ -41,7 +41,7 @@ def _sole(diagram: Diagram) -> Diagram:
 
 def _pools(bodies: list[tuple[str, Diagram]]) -> Diagram:
     widest = max((diagram.width for _, diagram in bodies), default=0)
-    width = max(_BAND + 2 * _PADDING + widest, _LEAST_WIDTH)
+    width = max(BAND + 2 * _PADDING + widest, _LEAST_WIDTH)
     pools: dict[str, Bounds] = {}
     shapes: dict[str, Shape] = {}
     edges: dict[str, Edge] = {}
@@ -49,7 +49,7 @@ def _pools(bodies: list[tuple[str, Diagram]]) -> Diagram:
     for id, diagram in bodies:
         height = max(diagram.height + 2 * _PADDING, _LEAST_HEIGHT)
         pools[id] = Bounds(_MARGIN, top, width, height)
-        inside = _moved(diagram, _MARGIN + _BAND + _PADDING, top + (height - diagram.height) // 2)
+        inside = _moved(diagram, _MARGIN + BAND + _PADDING, top + (height - diagram.height) // 2)
         shapes |= inside[0]
         edges |= inside[1]
         top += height + _GAP

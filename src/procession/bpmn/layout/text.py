@@ -30,7 +30,14 @@ def _em(character: str) -> float:
 
 
 def wrap(text: str, width: int, font: int) -> list[str]:
-    """Lines no wider than `width`, broken between words; a word that is too long is cut."""
+    """Lines no wider than `width`, broken between words; a word that is too long is cut.
+
+    Lines of the text itself are kept, empty ones left out.
+    """
+    return [line for part in text.splitlines() for line in _wrapped(part, width, font)]
+
+
+def _wrapped(text: str, width: int, font: int) -> list[str]:
     lines: list[str] = []
     line = ""
     for word in _pieces(text, width, font):

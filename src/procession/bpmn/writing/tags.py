@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from lxml import etree
 from lxml.etree import _Element as Element
 
+from procession.bpmn.characters import FORBIDDEN
 from procession.bpmn.names import BPMN, BPMNDI, DC, DI, ZEEBE
 from procession.bpmn.quoting import quoted
 from procession.errors import InvalidInput
@@ -24,8 +24,6 @@ PREFIXES: Final = {
     "xsi": XSI,
     "zeebe": ZEEBE,
 }
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to write, not even escaped (section 2.2)."""
 
 
 def add(parent: Element, name: str, /, **attributes: str | None) -> Element:
@@ -86,7 +84,7 @@ def carried(element: Element, what: str, text: str) -> str:
     Raises:
         InvalidInput: it holds a control character or half of a surrogate pair.
     """
-    if found := _FORBIDDEN.search(text):
+    if found := FORBIDDEN.search(text):
         raise InvalidInput(
             f"the {what} {quoted(text)} {_place(element)} holds the character U+{ord(found[0]):04X},"
             " which XML cannot carry; remove it"
