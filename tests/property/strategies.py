@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from procession.model import Kind
+from procession.model import Body, Kind, Process
 
 from . import actions as a
 from . import blocks as b
@@ -47,6 +47,27 @@ class Place(Struct, frozen=True):
     def deeper(self, *, splits: bool | None = None, caught: frozenset[str | None] = frozenset()) -> Place:
         keeps = self.splits if splits is None else splits
         return Place(self.depth - 1, keeps, self.caught | caught, self.throws)
+
+
+_carried = st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff")
+_titles = st.none() | st.text(_carried.filter(lambda one: one >= " " or one in "\t\n\r"), max_size=20)
+
+
+@st.composite
+def titled(draw: st.DrawFn, model: Process) -> Process:
+    """The same process with other names and version tags: any text that XML can carry."""
+    return structs.replace(
+        model, name=draw(_titles), version_tag=draw(_titles), body=_titled_body(draw, model.body)
+    )
+
+
+def _titled_body(draw: st.DrawFn, body: Body) -> Body:
+    nodes = (
+        structs.replace(node, name=draw(_titles), body=node.body and _titled_body(draw, node.body))
+        for node in body.nodes
+    )
+    flows = (structs.replace(flow, name=draw(_titles)) for flow in body.flows)
+    return Body(nodes=tuple(nodes), flows=tuple(flows))
 
 
 variables = st.fixed_dictionaries({}, optional=_VALUES)

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import given
-from msgspec import Struct, structs
+from hypothesis import strategies as st
 
-from procession.bpmn import read
+from procession.bpmn import read, write
+from tests.everything import without_lines
 
 from . import blocks as b
-from .bpmn_writer import write
 from .modelling import processes_of
-from .strategies import processes
+from .strategies import processes, titled
 
 
-@given(block=processes())
-def test_a_model_written_and_read_is_the_same_model(block: b.Block) -> None:
-    models = processes_of(block)
+@given(block=processes(), data=st.data())
+def test_a_model_written_and_read_is_the_same_model(block: b.Block, data: st.DataObject) -> None:
+    models = tuple(data.draw(titled(model)) for model in processes_of(block))
 
     reading = read(write(models), "random.bpmn")
 
     assert reading.faults == ()
-    assert _without_lines(reading.processes) == models
-
-
-def _without_lines(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_without_lines(item) for item in value)
-    if not isinstance(value, Struct):
-        return value
-    fields = {name: _without_lines(field) for name, field in structs.asdict(value).items()}
-    return structs.replace(value, **(fields | ({"line": None} if "line" in fields else {})))
+    assert without_lines(reading.processes) == models

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from procession.bpmn import write
 from procession.broker.batch import Batch, Entry
 from procession.broker.graphs import GraphCache
 from procession.broker.keys import KeysExhausted, KeySource
@@ -27,7 +28,6 @@ from procession.testing.database import copy_database
 
 from . import blocks as b
 from .actions import Target
-from .bpmn_writer import write
 from .modelling import MAIN, places_of, processes_of
 from .rows import Rows, read_rows
 from .strategies import Step

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import procession
+from procession import bpmn
 
 HEAVY = (
     "sqlalchemy",
@@ -36,6 +37,16 @@ def test_opening_an_sqlite_database_loads_no_driver_of_another() -> None:
         "import procession.storage as s, tempfile as t; s.open_storage(f'sqlite:///{t.mkdtemp()}/x.db')"
     )
     assert "psycopg" not in loaded_after(statement)
+
+
+def test_reading_bpmn_loads_nothing_that_writes_or_draws() -> None:
+    loaded = loaded_after("from procession.bpmn import read")
+    assert loaded.isdisjoint({"procession.bpmn.layout", "procession.bpmn.svg", "procession.bpmn.writing"})
+
+
+def test_every_public_name_of_bpmn_is_there() -> None:
+    assert [name for name in bpmn.__all__ if getattr(bpmn, name, None) is None] == []
+    assert not hasattr(bpmn, "no_such_name")
 
 
 def test_the_pytest_plugin_loads_nothing_of_procession_but_itself() -> None:
