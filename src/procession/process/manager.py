@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from procession.broker import IncidentNotice
+from procession.client.app import Procession
 from procession.client.extension import Extension
 from procession.client.remote import is_remote
 from procession.errors import InvalidInput, Unsupported
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from procession.client.app import Procession
     from procession.client.instance import Instance
     from procession.client.worker import Worker
 
@@ -74,7 +75,9 @@ class ProcessManager(Extension):
         self.held_back = False
         """Whether this process leases no steps at all: somebody runs a single one by hand."""
         self._concurrency = concurrency
-        self._blueprints: dict[tuple[str, int], Blueprint] = {}
+        self.registered: dict[tuple[str, int], Blueprint] = {}
+        """By process id and class version."""
+        self._deploys = True
         self._versions: Versions = {}
         self._workers: list[Worker] = []
         self._ticking: asyncio.Task[None] | None = None
@@ -103,13 +106,13 @@ class ProcessManager(Extension):
         blueprints = [read(kind, label) for kind, label in labelled]
         for blueprint in blueprints:
             identity = (blueprint.process_id, blueprint.version)
-            if identity in self._blueprints:
-                other = self._blueprints[identity].kind.__name__
+            if identity in self.registered:
+                other = self.registered[identity].kind.__name__
                 raise InvalidInput(
                     f"process {blueprint.kind.__name__}: version {identity[1]} of {identity[0]!r} is "
                     f"{other} already"
                 )
-            self._blueprints[identity] = blueprint
+            self.registered[identity] = blueprint
             self._handle(blueprint)
 
     def _handle(self, blueprint: Blueprint) -> None:
@@ -127,7 +130,7 @@ class ProcessManager(Extension):
     @property
     def blueprints(self) -> list[Blueprint]:
         """What is registered, by process id and class version."""
-        return [one for _, one in sorted(self._blueprints.items(), key=lambda item: item[0])]
+        return [one for _, one in sorted(self.registered.items(), key=lambda item: item[0])]
 
     def now(self) -> datetime:
         """The engine's time."""
@@ -146,7 +149,19 @@ class ProcessManager(Extension):
 
     # --- the app's life ---------------------------------------------------------------------------
 
+    @asynccontextmanager
+    async def for_repairs(self) -> AsyncIterator[ProcessManager]:
+        """The same processes on an app that deploys nothing and runs no step: for who only repairs."""
+        app = Procession(self.app.url, serve=False, upgrade=self.app.upgrade)
+        other = ProcessManager(app, cool_down=None)
+        other.registered = self.registered
+        other._deploys = False
+        async with app:
+            yield other
+
     async def prepare(self) -> None:
+        if not self._deploys:
+            return
         fifo = {one.kind.channel.name for one in self.blueprints if one.kind.channel.fifo}
         if fifo and is_remote(self.app.url):
             raise Unsupported(
@@ -202,7 +217,7 @@ class ProcessManager(Extension):
 
     def _alert(self, notice: IncidentNotice) -> None:
         """Tell people of what is held; INFO and WARNING are seen in lists."""
-        known = {process_id for process_id, _ in self._blueprints}
+        known = {process_id for process_id, _ in self.registered}
         if notice.process_id not in known or notice.message.startswith((Status.INFO, Status.WARNING)):
             return
         step = f"procession process restart MODULE:APP {notice.instance_key}, or abandon it"
@@ -288,7 +303,7 @@ class ProcessManager(Extension):
     # --- looking ----------------------------------------------------------------------------------
 
     def _looker(self) -> Looker:
-        return Looker(self.app._backend.reader("looking at processes"), self._blueprints)
+        return Looker(self.app._backend.reader("looking at processes"), self.registered)
 
     async def search(
         self,
@@ -357,7 +372,7 @@ class ProcessManager(Extension):
 
     def _policy(self, facts: InstanceFacts) -> RetryPolicy:
         version = class_version(facts.version_tag) or 0
-        blueprint = self._blueprints.get((facts.info.process_id, version))
+        blueprint = self.registered.get((facts.info.process_id, version))
         steps = {step.name: step for step in blueprint.steps} if blueprint is not None else {}
         step = steps.get(facts.element_id or "")
         return step.retry if step is not None else RetryPolicy()
