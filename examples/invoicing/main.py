@@ -42,9 +42,7 @@ async def issue(books: Books, run: str) -> list[ProcessDetail]:
         while (await processes.show(refused)).info.status is not Status.ERROR:  # noqa: ASYNC110  # others work
             await asyncio.sleep(0.1)
         waiting = await processes.search(status=Status.PENDING, channel="books")
-        print(
-            f"Invoice {refused} is held by an error; {len(waiting)} behind it wait, as their channel is strict."
-        )
+        print(f"Process {refused} is held by an error; {len(waiting)} behind it wait: the channel is strict.")
         await processes.abandon(refused, "the order was entered with a negative amount")
         print("It is abandoned, and the channel goes on.\n")
         for instance in started[REFUSED:]:

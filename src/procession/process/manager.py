@@ -25,7 +25,7 @@ from procession.process.deploying import Versions, deploy, warn_of_strangers
 from procession.process.info import ProcessDetail, ProcessInfo
 from procession.process.looking import Looker, class_version
 from procession.process.policy import RetryPolicy
-from procession.process.recording import capture
+from procession.process.recording import capture_logs
 from procession.process.repairing import Bulk, Repairs, each
 from procession.process.result import Processable
 from procession.process.running import GOTO, at, handler
@@ -175,7 +175,7 @@ class ProcessManager(Extension):
         await asyncio.to_thread(warn_of_strangers, self.app, self.blueprints)
         types = set(self.job_types)
         self._workers = [worker for worker in workers if worker.task.type in types]
-        logging.getLogger().addHandler(capture)
+        capture_logs()
         self._desk.open()
         await self._obey()
         self._ticking = asyncio.create_task(self._tick())

@@ -62,7 +62,7 @@ class Recorder:
     def __init__(self, logger: logging.Logger, masks: Masks, now: Callable[[], datetime]) -> None:
         self._masks = masks
         self._now = now
-        self.log = StepLog(logger, self)
+        self.log = StepLog(logger)
         self.payloads: list[Payload] = []
         self.lines: list[LogLine] = []
         self.left_out = 0
@@ -127,28 +127,44 @@ class Recorder:
 class StepLog(logging.LoggerAdapter[logging.Logger]):
     """Writes to the history, and to a logger as far as that is interested."""
 
-    def __init__(self, logger: logging.Logger, recorder: Recorder) -> None:
+    def __init__(self, logger: logging.Logger) -> None:
         super().__init__(logger, {})
-        self._recorder = recorder
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        if self.logger.isEnabledFor(level) and capture in logging.getLogger().handlers:
-            super().log(level, msg, *args, **kwargs)  # the capture writes it down
-            return
-        record = self.logger.makeRecord(self.logger.name, level, "", 0, msg, args, None)
-        self._recorder.line(record.levelname, record.name, record.getMessage())
+        if self.logger.isEnabledFor(level):
+            super().log(level, msg, *args, **kwargs)
+        else:
+            self.logger.makeRecord(self.logger.name, level, "", 0, msg, args, None)  # which is captured
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         return msg, kwargs
 
 
-class Capture(logging.Handler):
-    """Gives what is logged while a step runs, by whatever logger, to the record of that run."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        recorder = running.get()
-        if recorder is not None:
-            recorder.line(record.levelname, record.name, record.getMessage())
+_captures: list[Callable[..., logging.LogRecord]] = []
+"""The record factory of before, once what steps log is captured."""
 
 
-capture = Capture()
+def capture_logs() -> None:
+    """Give what is logged while a step runs, by whatever logger, to the record of that run.
+
+    Records are seen when they are made. A handler at the root would do, but with one there Python's own
+    last resort is silent, and `logging.basicConfig` of an application does nothing.
+    """
+    if not _captures:
+        _captures.append(logging.getLogRecordFactory())
+        logging.setLogRecordFactory(_captured)
+
+
+def _captured(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    record = _captures[0](*args, **kwargs)
+    recorder = running.get()
+    if recorder is not None:
+        recorder.line(record.levelname, record.name, _text(record))
+    return record
+
+
+def _text(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # its arguments do not fit: that is for whoever writes it out to say
+        return str(record.msg)
