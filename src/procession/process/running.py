@@ -80,6 +80,8 @@ def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 async def _call(value: Awaitable[T] | T) -> T:
+    if value is None or isinstance(value, ProcessResult):  # the usual answers of what is plain
+        return value
     return await value if inspect.isawaitable(value) else value
 
 
