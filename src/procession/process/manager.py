@@ -30,6 +30,7 @@ from procession.process.repairing import Bulk, Repairs, each
 from procession.process.result import Processable
 from procession.process.running import GOTO, at, handler
 from procession.process.status import Status
+from procession.process.sync import SyncProcesses
 from procession.storage.searches.steps import InstanceFacts, jobs_are_due
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from procession.client.instance import Instance
+    from procession.client.sync import SyncProcession
     from procession.client.worker import Worker
 
 log = logging.getLogger("procession.process")
@@ -146,6 +148,10 @@ class ProcessManager(Extension):
     def cools(self) -> bool:
         """Whether it is in the cool-down window."""
         return self.cool_down is not None and self.cool_down.covers(self.now())
+
+    def sync(self, app: SyncProcession) -> SyncProcesses:
+        """The same without `await`, on the facade of its app: `with manager.app.sync() as app: ...`."""
+        return SyncProcesses(self, app)
 
     # --- the app's life ---------------------------------------------------------------------------
 

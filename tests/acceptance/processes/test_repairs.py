@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from procession import Aborted, NotFound, WrongState
+from procession import Aborted, NotFound, Procession, WrongState
 from procession.process import Process, ProcessError, ProcessManager, ProcessResult, RetryPolicy, Status
 from tests.acceptance.processes.scene import ORDER, comes_to, running, until
 
@@ -193,3 +193,29 @@ async def test_a_list_finds_what_is_rare_behind_pages_of_others(sqlite_url: str)
     # Then
     assert [one.key for one in found] == [rare.key]
     assert len(pending) == 550
+
+
+def test_plain_code_does_the_same_without_await(sqlite_url: str) -> None:
+    # Given an app in plain code
+    processes = ProcessManager(Procession(sqlite_url), cool_down=None)
+    processes.register(Quick)
+    with processes.app.sync() as app:
+        plain = processes.sync(app)
+        # When it is started, looked for, and looked at
+        instance = plain.start(Quick, ORDER, meta={"a": 1})
+        values = instance.result()
+        (info,) = plain.search(status=Status.SUCCESS)
+        detail = plain.show(info.key)
+        refused = plain.restart_all([info.key]).refused
+        with pytest.raises(WrongState):
+            plain.abandon(info.key, "too late")
+    # Then
+    assert values["meta"] == detail.meta == {"a": 1}
+    assert list(refused) == [instance.key]
+
+
+class Quick(Process):
+    STEPS: ClassVar = {"only": "only"}
+
+    def only(self) -> None:
+        return None
