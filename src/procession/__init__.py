@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         NotFound,
         NotReady,
         PayloadTooLarge,
+        ProcessEnded,
+        ProcessError,
         ProcessionError,
         ResourceExhausted,
         SchemaMismatch,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         VariablesInvalid,
         WrongState,
     )
+    from procession.process import Process, ProcessManager, ProcessResult
     from procession.storage.searches import (
         DefinitionStatus,
         IncidentInfo,
@@ -87,6 +90,8 @@ _HOMES = {
         "NotFound",
         "NotReady",
         "PayloadTooLarge",
+        "ProcessEnded",
+        "ProcessError",
         "ProcessionError",
         "ResourceExhausted",
         "SchemaMismatch",
@@ -95,6 +100,7 @@ _HOMES = {
         "VariablesInvalid",
         "WrongState",
     ),
+    "procession.process": ("Process", "ProcessManager", "ProcessResult"),
     "procession.storage.searches": (
         "DefinitionStatus",
         "IncidentInfo",
@@ -141,6 +147,11 @@ __all__ = [
     "NotReady",
     "PathStep",
     "PayloadTooLarge",
+    "Process",
+    "ProcessEnded",
+    "ProcessError",
+    "ProcessManager",
+    "ProcessResult",
     "Procession",
     "ProcessionError",
     "Readiness",

@@ -23,7 +23,8 @@
         └── SchemaMismatch        it was made by a newer (or too old) Procession
 
 Handlers raise two more, which are answers rather than faults: `BpmnError` throws a
-business error in the process, `Incident` stops retrying at once.
+business error in the process, `Incident` stops retrying at once. Steps of a `Process` raise
+`ProcessError`, which holds it at once with a status of its own, and `ProcessEnded`, which skips the rest.
 """
 
 from __future__ import annotations
@@ -160,3 +161,27 @@ class Incident(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+class ProcessError(Exception):
+    """Raised by a step to hold its process at once: trying again would not help until somebody sees to it.
+
+    Args:
+        status: what the process is shown as while it is held: ERROR, EXCEPTION, WARNING or INFO.
+        data: details for the history (JSON).
+    """
+
+    def __init__(self, message: str, *, status: str = "ERROR", data: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.data = data
+
+
+class ProcessEnded(Exception):
+    """Raised by a step when there is nothing left to do: the rest is skipped, the process ends SKIPPED."""
+
+    def __init__(self, message: str = "", *, data: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data

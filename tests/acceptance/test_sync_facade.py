@@ -75,7 +75,7 @@ def test_errors_are_those_of_the_app(app: Procession) -> None:
 
 
 def test_it_offers_every_call_of_the_app() -> None:
-    own = {"task", "on_incident", "tasks", "deploy", "sync", "url", "serve", "grace"}
+    own = {"task", "on_incident", "tasks", "deploy", "sync", "extend", "extension", "url", "serve", "grace"}
     calls = {name for name in vars(Procession) if not name.startswith("_")} - own
     assert calls <= set(vars(SyncProcession))
 

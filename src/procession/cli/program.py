@@ -14,9 +14,11 @@ from procession.cli import (
     databases,
     definitions,
     deploying,
+    exporting,
     incidents,
     instances,
     overview,
+    process,
     running,
     serving,
     starting,
@@ -40,11 +42,13 @@ for _command in (
     starting.publish,
     starting.signal,
     running.worker,
+    exporting.export,
     overview.status,
     overview.version,
 ):
     app.command(epilog=EXIT_CODES)(_command)
 app.add_typer(instances.group, name="instance")
+app.add_typer(process.group, name="process")
 app.add_typer(incidents.group, name="incident")
 app.add_typer(definitions.group, name="definition")
 app.add_typer(databases.group, name="db")

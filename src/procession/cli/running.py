@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import importlib
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ import typer
 from procession.cli.credentials import from_environment
 from procession.cli.options import Format, OutputFormat
 from procession.cli.output import print_json, print_text
-from procession.errors import InvalidInput, ProcessionError
+from procession.cli.targets import app_of, load
 
 if TYPE_CHECKING:
     from procession import Procession, Readiness
@@ -26,10 +25,13 @@ WATCH_SECONDS = 1.0
 
 
 def worker(
-    target: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Where the Procession app is.")],
+    target: Annotated[
+        str, typer.Argument(metavar="MODULE:APP", help="Where the Procession app is, or a Process class.")
+    ],
     db: Annotated[
         str | None,
         typer.Option(
+            "--server",
             "--db",
             envvar="PROCESSION_DB",
             metavar="URL",
@@ -57,12 +59,11 @@ def worker(
       procession worker orders:app
       procession worker shop.workers:app --db sqlite:///orders.db
       procession worker shop.workers:app --db grpc://zeebe:26500
+      procession worker shop.orders:NewOrder --server grpc://zeebe:26500
     """
     from procession.client.remote import is_remote
 
-    app = _load(target)
-    if db is not None:
-        app.url = db
+    app = app_of(load(target), target, db)
     if is_remote(app.url) and app.credentials is None:
         app.credentials = from_environment()
     if upgrade is not None:
@@ -159,40 +160,3 @@ def say(text: str, format: OutputFormat) -> None:
     if format is OutputFormat.TABLE:
         print_text(text)
         sys.stdout.flush()
-
-
-def _load(target: str) -> Procession:
-    """Import the app named `module:attribute`.
-
-    Raises:
-        InvalidInput: there is no such module or attribute, or it is no app.
-        ProcessionError: importing it failed.
-    """
-    from procession import Procession
-
-    name, _, attribute = target.partition(":")
-    if not name or not attribute:
-        raise InvalidInput(f"{target!r} names no app; write MODULE:APP, for example orders:app")
-    sys.path.insert(0, os.getcwd())
-    module = _import(name)
-    app = getattr(module, attribute, None)
-    if not isinstance(app, Procession):
-        found = "has no" if app is None else f"is a {type(app).__name__} at"
-        raise InvalidInput(f"module {name!r} {found} {attribute!r}; it must be a Procession app")
-    return app
-
-
-def _import(name: str) -> object:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise InvalidInput(
-                f"there is no module {name!r} in {os.getcwd()} or where Python looks for modules"
-            ) from error
-        raise ProcessionError(f"module {name!r} cannot be imported: {error}") from error
-    except Exception as error:
-        raise ProcessionError(
-            f"module {name!r} cannot be imported: {type(error).__name__}: {error} "
-            "(run `procession --debug worker ...` to see where)"
-        ) from error

@@ -14,6 +14,7 @@ from procession.broker import FORKED, IncidentNotice, Readiness, forks, prepare
 from procession.client.backend import Backend
 from procession.client.commands import Commands
 from procession.client.embedded import Embedded
+from procession.client.extension import Extension
 from procession.client.job import Signature
 from procession.client.queries import Queries
 from procession.client.remote import is_remote, open_remote
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from procession.client.sync import SyncProcession
 
 F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound=Extension)
 
 log = logging.getLogger("procession")
 
@@ -87,6 +89,7 @@ class Procession(Commands, Queries):
         self._tasks: dict[str, Task] = {}
         self._files: dict[str, bytes] = {}
         self._workers: list[Worker] = []
+        self._extensions: list[Extension] = []
         self._on_incident: Callable[[IncidentNotice], object] | None = None
         self._arriving: asyncio.Task[None] | None = None
         """Connects, deploys and opens the workers, where entering did not wait for that."""
@@ -191,6 +194,20 @@ class Procession(Commands, Queries):
             raise WrongState("one listener for incidents is set before the app runs")
         self._on_incident = listener
 
+    def extend(self, extension: Extension) -> None:
+        """Let something take part in this app's life: step processes, for example.
+
+        Raises:
+            WrongState: the app runs.
+        """
+        if self._running is not None:
+            raise WrongState("an app is extended before it runs")
+        self._extensions.append(extension)
+
+    def extension(self, kind: type[E]) -> E | None:
+        """What was given to `extend` of this kind; None if nothing was."""
+        return next((one for one in self._extensions if isinstance(one, kind)), None)
+
     # --- running --------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -231,8 +248,15 @@ class Procession(Commands, Queries):
         if self._files:
             for warning in (await self.deploy_files(self._files)).warnings:
                 log.warning("deployed with a warning: %s", warning)
+        for extension in self._extensions:
+            await extension.prepare()
         if self.serve:
-            self._open_workers()
+            name = self.worker_name or worker_name()
+            self._workers = [Worker(self, task, name) for task in self._tasks.values()]
+            for extension in self._extensions:
+                await extension.begin(self._workers)
+            for worker in self._workers:
+                worker.open()
 
     async def _arrive(self, backend: Backend) -> None:
         """Begin when the server is there; what a server refuses may be mended there."""
@@ -248,12 +272,6 @@ class Procession(Commands, Queries):
                 self._fault = str(error)
             await asyncio.sleep(ARRIVE_AGAIN_SECONDS)
 
-    def _open_workers(self) -> None:
-        name = self.worker_name or worker_name()
-        self._workers = [Worker(self, task, name) for task in self._tasks.values()]
-        for worker in self._workers:
-            worker.open()
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -265,6 +283,8 @@ class Procession(Commands, Queries):
             self._arriving.cancel()
             await asyncio.gather(self._arriving, return_exceptions=True)
             self._arriving = self._fault = None
+        for extension in reversed(self._extensions):
+            await extension.end()
         workers, self._workers = self._workers, []
         try:
             grace = self.grace.total_seconds()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,29 @@ if TYPE_CHECKING:
     from procession.client.commands import Commands
 
 Handler = Callable[..., Any]
+
+
+class Failure(Exception):
+    """Raised by a handler that decides itself what its failed try means.
+
+    Args:
+        retries: tries left; 0 is an incident.
+        backoff: until the next try.
+        variables: stay in the scope of the job's element.
+    """
+
+    def __init__(
+        self, message: str, *, retries: int, backoff: timedelta, variables: Mapping[str, Any]
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retries = retries
+        self.backoff = backoff
+        self.variables = variables
+
+
+class NotBegun(Exception):
+    """Raised by a handler that has done nothing: its job goes back, and this was no try."""
 
 
 class Job:
@@ -79,6 +102,11 @@ class Job:
     def attempt(self) -> int:
         """1 on the first try, one more after each that failed."""
         return self._activated.record.failures + 1
+
+    @property
+    def worker(self) -> str | None:
+        """Who holds it: the name of this worker."""
+        return self._activated.record.worker
 
     @property
     def lease(self) -> int:

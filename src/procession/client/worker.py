@@ -10,8 +10,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from procession.broker import ActivatedJob, JobStream
-from procession.client.job import Job
+from procession.client.job import Failure, Job, NotBegun
 from procession.client.tasks import Task
 from procession.client.values import encode_variables, milliseconds
 from procession.engine import commands as c
@@ -86,16 +88,48 @@ class Worker:
         self._slots = asyncio.Semaphore(task.concurrency) if task.leased > task.concurrency else None
         """What async handlers wait for, where more jobs are leased than handled."""
         self._seconds_each = SHORT_SECONDS
-        self._stream = JobStream(task.type, name, self._timeout, task.signature.fetch, self._deliver)
-        self._stream.rest_seconds = task.poll_interval.total_seconds()
+        self._name = name
+        self._stream = self._new_stream()
+        self._paused = False
         self._ticker: asyncio.TimerHandle | None = None
         self._on_refused = self._refused
         """Made once: each job's answer names it."""
 
+    def _new_stream(self) -> JobStream:
+        task = self.task
+        stream = JobStream(task.type, self._name, self._timeout, task.signature.fetch, self._deliver)
+        stream.rest_seconds = task.poll_interval.total_seconds()
+        return stream
+
     def open(self) -> None:
-        self._backend.open_stream(self._stream)
-        self._backend.request(self._stream, self.task.leased)
+        if not self._paused:
+            self._lease()
         self._tick()
+
+    def _lease(self) -> None:
+        self._backend.open_stream(self._stream)
+        self._backend.request(self._stream, self.task.leased - len(self._running))
+
+    async def pause(self) -> None:
+        """Lease nothing more until `resume`; what runs goes on. Not to be called while it is under way."""
+        if not (self._paused or self._closing):
+            self._paused = True
+            if self._ticker is not None:  # else it is not open yet
+                await self._backend.close_stream(self._stream)
+
+    def resume(self) -> None:
+        """Lease jobs again."""
+        if self._paused and not self._closing:
+            self._paused = False
+            self._stream = self._new_stream()
+            self._lease()
+
+    def take(self, activated: ActivatedJob) -> None:
+        """Handle a job that was leased in the name of this worker by its key."""
+        if self._threads is None:
+            self._receive(activated, called=True)
+        else:
+            self._receive_chunk([activated], called=True)
 
     # --- jobs come in ---------------------------------------------------------------------------
 
@@ -105,8 +139,8 @@ class Worker:
         else:
             self._inbox.call_each(self._receive_chunk, [jobs])
 
-    def _receive(self, activated: ActivatedJob) -> None:
-        if self._closing:
+    def _receive(self, activated: ActivatedJob, called: bool = False) -> None:
+        if self._closing or (self._paused and not called):
             self._release(activated)
             return
         running = self._running[activated.key] = Running(activated)
@@ -116,8 +150,8 @@ class Worker:
         )
         running.task = asyncio.Task(handling, loop=self._loop, **_EAGER)
 
-    def _receive_chunk(self, jobs: list[ActivatedJob]) -> None:
-        if self._closing or self._threads is None:
+    def _receive_chunk(self, jobs: list[ActivatedJob], called: bool = False) -> None:
+        if self._closing or self._threads is None or (self._paused and not called):
             for job in jobs:
                 self._release(job)
             return
@@ -198,6 +232,10 @@ class Worker:
     def _failure(self, activated: ActivatedJob, job: Job, error: BaseException) -> c.Command:
         """What a raised exception means (see `Procession.task`)."""
         key, lease = activated.key, activated.lease
+        if isinstance(error, NotBegun):
+            return c.ReleaseJob(key, lease)
+        if isinstance(error, Failure):
+            return self._decided(activated, error)
         if isinstance(error, BpmnError):
             try:
                 variables, _ = encode_variables(error.variables)
@@ -222,6 +260,17 @@ class Worker:
         backoff = milliseconds(self.task.backoff_after(activated.record.failures))
         return c.FailJob(key, left, backoff, message, lease=lease)
 
+    def _decided(self, activated: ActivatedJob, failure: Failure) -> c.Command:
+        """What a handler says itself about its failed try."""
+        backoff = milliseconds(failure.backoff)
+        command = c.FailJob(activated.key, failure.retries, backoff, failure.message, lease=activated.lease)
+        try:
+            variables, _ = encode_variables(failure.variables)
+        except ProcessionError as error:
+            log.error("job %d left variables that cannot be kept: %s", activated.key, error)
+            return command
+        return structs.replace(command, variables=variables)
+
     # --- answers go out -------------------------------------------------------------------------
 
     def _done_all(self, answers: list[tuple[Running, c.Command | None]]) -> None:
@@ -237,10 +286,10 @@ class Worker:
         if running.disowned:
             answer = None
         if answer is not None:
-            self._answer(activated, answer, None if self._closing else self._stream)
+            self._answer(activated, answer, None if self._closing or self._paused else self._stream)
         elif self._closing and not running.disowned:
             self._release(activated)
-        elif not self._closing:
+        elif not (self._closing or self._paused):
             self._backend.request(self._stream, 1)
 
     def _answer(self, activated: ActivatedJob, answer: c.Command, frees: JobStream | None = None) -> None:
@@ -322,7 +371,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether a job is with it, or an answer on its way."""
-        return self._stream.credits < self.task.leased
+        return bool(self._running) if self._paused else self._stream.credits < self.task.leased
 
     async def idle(self) -> None:
         """Wait until no handler runs."""
@@ -332,7 +381,8 @@ class Worker:
 
     async def close(self, grace: float) -> None:
         """Take no more jobs, wait `grace` seconds for handlers, and give the other leases back."""
-        await self._backend.close_stream(self._stream)
+        if not self._paused:
+            await self._backend.close_stream(self._stream)
         self._closing = True
         if self._running:
             try:

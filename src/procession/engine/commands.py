@@ -120,6 +120,14 @@ class ThrowError(Command, frozen=True):
     lease: int | None = None
 
 
+class LeaseJob(Command, frozen=True):
+    """Lease one job by its key now, also before the end of its backoff. Answers the lease's number."""
+
+    key: int
+    worker: str
+    timeout: int
+
+
 class ReleaseJob(Command, frozen=True):
     """Give a leased job back unused."""
 
@@ -283,6 +291,7 @@ AnyCommand = (
     | CompleteJob
     | FailJob
     | ThrowError
+    | LeaseJob
     | ReleaseJob
     | UpdateJob
     | PublishMessage

@@ -253,10 +253,20 @@ def apply_outputs(run: Run, element: ElementInstance, node: Node) -> None:
     """
     chain = chain_of(run, element)
     outer = chain if element.loop_counter else outer_chain(run, element)
+    table = run.unit.variables
     for mapping in node.outputs:
-        holder = next((k for k in outer if run.unit.variables.get((k, mapping.target))), outer[-1])
+        holder = next((k for k in outer if table.get((k, mapping.target))), None)
+        if holder is None:
+            holder = outer[-1]
+        elif _keeps_its_value(mapping) and not (element.locals and table.get((element.key, mapping.target))):
+            continue
         raw = _mapped(run, mapping, chain, holder)
         set_local(run, holder, element.root_key, mapping.target, raw)
+
+
+def _keeps_its_value(mapping: IoMapping) -> bool:
+    """Whether it lets out a variable under its own name: without a local one, nothing changes."""
+    return mapping.variable == mapping.target and len(mapping.path) == 1
 
 
 def _mapped(run: Run, mapping: IoMapping, chain: Chain, target_scope: int) -> str:

@@ -117,9 +117,13 @@ class Shell:
 
     def ended(self, key: int) -> Any:
         """An instance as `instance show` tells it, once it has ended."""
+        return self.ended_at(key, "sqlite:///procession.db")
+
+    def ended_at(self, key: int, url: str) -> Any:
+        """The same, of another database."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
-            detail = self.ask("instance", "show", str(key))
+            detail = self.ask("instance", "show", str(key), "--db", url)
             if detail["info"]["state"] != "ACTIVE":
                 return detail
         raise AssertionError(f"instance {key} has not ended: {detail}")

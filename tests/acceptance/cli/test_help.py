@@ -27,6 +27,12 @@ COMMANDS = [
     "definition delete",
     "db upgrade",
     "db check",
+    "process list",
+    "process show",
+    "process start",
+    "process restart",
+    "process abandon",
+    "process work",
 ]
 
 
@@ -39,6 +45,13 @@ def test_help_shows_an_example_the_options_and_the_exit_codes(command: str) -> N
     assert "--db URL" in answer.output
     assert "--format" in answer.output
     assert "Exit codes: 0 done" in answer.output
+
+
+def test_help_of_a_command_that_needs_no_database_shows_an_example_too() -> None:
+    answer = CliRunner().invoke(app, ["export", "--help"])
+
+    assert answer.exit_code == 0
+    assert "procession export" in answer.output.split("Example", 1)[1]
 
 
 def test_help_lists_every_command(shell: Shell) -> None:

@@ -1,4 +1,4 @@
-"""Completing, failing, giving back and updating jobs, and throwing errors from them."""
+"""Completing, failing, leasing, giving back and updating jobs, and throwing errors from them."""
 
 from __future__ import annotations
 
@@ -134,6 +134,26 @@ class Throw(Answer[c.ThrowError]):
         incidents.hold(run, element, IncidentType.UNHANDLED_ERROR_EVENT.value, message, job_key=job.key)
 
 
+class Lease(Handler[c.LeaseJob]):
+    def target(self, command: c.LeaseJob) -> Target:
+        return ("job", command.key)
+
+    def reads(self, command: c.LeaseJob, want: Reads) -> None:
+        want.get(want.unit.jobs, command.key)
+
+    def execute(self, command: c.LeaseJob, run: Run) -> int:
+        job = open_job(command.key, run)
+        if job.state not in OPEN:
+            raise WrongState(f"job {job.key} is held by an incident; resolve that first", key=job.key)
+        if job.state == JOB_ACTIVATED and job.due is not None and job.due > run.now:
+            raise WrongState(f"job {job.key} is leased to worker {job.worker}", key=job.key)
+        job.state = JOB_ACTIVATED
+        job.lease += 1
+        job.worker = command.worker
+        job.due = run.now + command.timeout
+        return job.lease
+
+
 class Release(Handler[c.ReleaseJob]):
     def target(self, command: c.ReleaseJob) -> Target:
         return ("job", command.key)
@@ -191,6 +211,7 @@ _answers: tuple[tuple[type[Any], Handler[Any]], ...] = (
     (c.CompleteJob, Complete()),
     (c.FailJob, Fail()),
     (c.ThrowError, Throw()),
+    (c.LeaseJob, Lease()),
     (c.ReleaseJob, Release()),
     (c.UpdateJob, Update()),
 )

@@ -1,0 +1,424 @@
+"""The process manager: registers process classes on an app, starts processes, and looks after them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from procession.broker import IncidentNotice
+from procession.client.app import Procession
+from procession.client.extension import Extension
+from procession.client.remote import is_remote
+from procession.errors import InvalidInput, Unsupported
+from procession.operations.alerts import Alert, AlertDesk, channel_for
+from procession.operations.alerts import Channel as AlertChannel
+from procession.process.base import Process
+from procession.process.blueprint import Blueprint, read
+from procession.process.channel import Channel
+from procession.process.channels import Turns
+from procession.process.cool_down import CoolDown
+from procession.process.deploying import Versions, deploy, warn_of_strangers
+from procession.process.info import ProcessDetail, ProcessInfo
+from procession.process.looking import Looker, class_version
+from procession.process.policy import RetryPolicy
+from procession.process.recording import capture_logs
+from procession.process.repairing import Bulk, Repairs, each
+from procession.process.result import Processable
+from procession.process.running import GOTO, at, handler
+from procession.process.status import Status
+from procession.process.sync import SyncProcesses
+from procession.storage.searches.steps import InstanceFacts, jobs_are_due
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from procession.client.instance import Instance
+    from procession.client.sync import SyncProcession
+    from procession.client.worker import Worker
+
+log = logging.getLogger("procession.process")
+
+TICK_SECONDS = 1.0
+RUN_LIMIT = timedelta(minutes=5)
+LOOK_SECONDS = 0.05
+
+
+class ProcessManager(Extension):
+    """Step processes on an app.
+
+        app = Procession("sqlite:///shop.db")
+        processes = ProcessManager(app)
+        processes.register({NewOrder: "CREATE ORDER", Refund: "REFUND ORDER"})
+
+        async with app:
+            await processes.start(NewOrder, ("order", "A-1"))
+
+    Args:
+        cool_down: when no step begins; None: never.
+        alerts: who is told that a process is held with ERROR or EXCEPTION: channels, or URLs of them.
+        concurrency: runs of one step at once in this process.
+    """
+
+    def __init__(
+        self,
+        app: Procession,
+        *,
+        cool_down: CoolDown | None = CoolDown(),  # noqa: B008  # it is frozen
+        alerts: Sequence[AlertChannel | str] = (),
+        concurrency: int = 10,
+    ) -> None:
+        self.app = app
+        self.cool_down = cool_down
+        self.held_back = False
+        """Whether this process leases no steps at all: somebody runs a single one by hand."""
+        self._concurrency = concurrency
+        self.registered: dict[tuple[str, int], Blueprint] = {}
+        """By process id and class version."""
+        self._deploys = True
+        self._versions: Versions = {}
+        self._workers: list[Worker] = []
+        self._ticking: asyncio.Task[None] | None = None
+        self._pausing = asyncio.Lock()
+        self._turns: Turns | None = None
+        self._repairs = Repairs(app, self._looker, self._policy)
+        self._desk = AlertDesk([channel_for(one) if isinstance(one, str) else one for one in alerts])
+        if alerts:
+            app.on_incident(self._alert)
+        app.extend(self)
+
+    # --- before the app runs ----------------------------------------------------------------------
+
+    def register(self, *kinds: type[Process] | Mapping[type[Process], str]) -> None:
+        """Register process classes, or mappings of classes to labels; all, or none.
+
+        Several classes of one process id with different versions may be registered: what began on an
+        older one goes on there.
+
+        Raises:
+            InvalidInput: a class has faults, all of which are named; or it is registered already.
+        """
+        labelled: list[tuple[type[Process], str | None]] = []
+        for one in kinds:
+            labelled += list(one.items()) if isinstance(one, Mapping) else [(one, None)]
+        blueprints = [read(kind, label) for kind, label in labelled]
+        for blueprint in blueprints:
+            identity = (blueprint.process_id, blueprint.version)
+            if identity in self.registered:
+                other = self.registered[identity].kind.__name__
+                raise InvalidInput(
+                    f"process {blueprint.kind.__name__}: version {identity[1]} of {identity[0]!r} is "
+                    f"{other} already"
+                )
+            self.registered[identity] = blueprint
+            self._handle(blueprint)
+
+    def _handle(self, blueprint: Blueprint) -> None:
+        for step in blueprint.steps:
+            register = self.app.task(
+                blueprint.job_type(step),
+                backoff=step.retry.after(1),
+                backoff_factor=1,
+                concurrency=self._concurrency,
+            )
+            register(handler(blueprint, step, self.now, self.may_begin))
+        if blueprint.kind.channel.fifo and self._turns is None:
+            self._turns = Turns(self.app)
+
+    @property
+    def blueprints(self) -> list[Blueprint]:
+        """What is registered, by process id and class version."""
+        return [one for _, one in sorted(self.registered.items(), key=lambda item: item[0])]
+
+    def now(self) -> datetime:
+        """The engine's time."""
+        return at(self.app._backend.now())
+
+    def may_begin(self) -> bool:
+        """Whether steps begin just now. Any thread may ask."""
+        if not self.cools():
+            return True
+        self.app._backend.inbox.call(self._obey_soon)
+        return False
+
+    def cools(self) -> bool:
+        """Whether it is in the cool-down window."""
+        return self.cool_down is not None and self.cool_down.covers(self.now())
+
+    def sync(self, app: SyncProcession) -> SyncProcesses:
+        """The same without `await`, on the facade of its app: `with manager.app.sync() as app: ...`."""
+        return SyncProcesses(self, app)
+
+    # --- the app's life ---------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def for_repairs(self) -> AsyncIterator[ProcessManager]:
+        """The same processes on an app that deploys nothing and runs no step: for who only repairs."""
+        app = Procession(self.app.url, serve=False, upgrade=self.app.upgrade)
+        other = ProcessManager(app, cool_down=None)
+        other.registered = self.registered
+        other._deploys = False
+        async with app:
+            yield other
+
+    async def prepare(self) -> None:
+        if not self._deploys:
+            return
+        fifo = {one.kind.channel.name for one in self.blueprints if one.kind.channel.fifo}
+        if fifo and is_remote(self.app.url):
+            raise Unsupported(
+                f"strict channels ({', '.join(sorted(fifo))}) need the database; give the app its URL"
+            )
+        self._versions = await deploy(self.app, self.blueprints)
+        if self._turns is not None:
+            await self._turns.open(fifo)
+
+    async def begin(self, workers: Sequence[Worker]) -> None:
+        await asyncio.to_thread(warn_of_strangers, self.app, self.blueprints)
+        types = set(self.job_types)
+        self._workers = [worker for worker in workers if worker.task.type in types]
+        capture_logs()
+        self._desk.open()
+        await self._obey()
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def end(self) -> None:
+        if self._turns is not None:
+            self._turns.close()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+            self._ticking = None
+            await self._desk.close(self.app.grace)
+        self._workers = []
+
+    @property
+    def job_types(self) -> list[str]:
+        """Of all steps."""
+        return [one.job_type(step) for one in self.blueprints for step in one.steps]
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await self._obey()
+
+    def _obey_soon(self) -> None:
+        if self._ticking is not None:
+            obeying = asyncio.ensure_future(self._obey())
+            self._ticking.add_done_callback(lambda _: obeying.cancel())
+
+    async def _obey(self) -> None:
+        """Lease steps when they may begin, and none when not."""
+        async with self._pausing:
+            if self.held_back or self.cools():
+                for worker in self._workers:
+                    await worker.pause()
+            else:
+                for worker in self._workers:
+                    worker.resume()
+
+    def _alert(self, notice: IncidentNotice) -> None:
+        """Tell people of what is held; INFO and WARNING are seen in lists."""
+        known = {process_id for process_id, _ in self.registered}
+        if notice.process_id not in known or notice.message.startswith((Status.INFO, Status.WARNING)):
+            return
+        step = f"procession process restart MODULE:APP {notice.instance_key}, or abandon it"
+        locks = any(one.kind.channel.fifo for one in self.blueprints if one.process_id == notice.process_id)
+        what = "Its channel stands still until then. " if locks else ""
+        self._desk.hand_in(
+            Alert(service="processes", notice=notice, next_step=f"{what}When the cause is mended: {step}")
+        )
+
+    # --- starting ---------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        kind: type[Process] | str,
+        processable: Processable | tuple[str, str | int] | str,
+        *,
+        meta: Mapping[str, Any] | None = None,
+        channel: Channel | None = None,
+        again: bool = False,
+        connection: sa.Connection | AsyncConnection | None = None,
+    ) -> Instance:
+        """Start a process for a processable.
+
+        The same process for the same processable is started once: a repeated start answers the first
+        instance (`created` is False), also when it has ended. On a remote server each start starts one.
+
+        Args:
+            kind: a registered class, or its name, process id or label (then of the newest version).
+            processable: a pair such as `("order", "A-1")`, or `"order:A-1"`.
+            channel: in place of the class's own; strict ones only for classes that have a strict one.
+            again: start another one, whatever was started before.
+            connection: as in `Procession.start`.
+
+        Raises:
+            InvalidInput: it is not registered, or cannot be in that channel.
+        """
+        blueprint = self.blueprint_of(kind)
+        subject = Processable.of(processable)
+        goto = (meta or {}).get(GOTO)
+        if goto is not None and goto not in [step.name for step in blueprint.steps]:
+            raise InvalidInput(f"goto_step names {goto!r}, which is no step of {blueprint.process_id}")
+        own = blueprint.kind.channel
+        chosen = channel or own
+        if chosen.fifo and not own.fifo:
+            raise InvalidInput(
+                f"{blueprint.kind.__name__} cannot be in the strict channel {chosen.name!r}: its class has "
+                "no strict channel, so it would not wait for its turn"
+            )
+        remote = is_remote(self.app.url)
+        instance = await self.app.start(
+            blueprint.process_id,
+            {
+                "processable": subject,
+                "channel": chosen.name,
+                "meta": dict(meta or {}),
+                "status": None,
+                "result": None,
+            },
+            version=self._versions.get((blueprint.process_id, blueprint.version)),
+            business_key=None if remote else str(subject),
+            idempotency_key=None if remote or again else str(subject),
+            start_at=[blueprint.steps[0].name] if own.fifo and not chosen.fifo else (),
+            connection=connection,
+        )
+        if self._turns is not None:
+            self._turns.look()
+        return instance
+
+    def blueprint_of(self, kind: type[Process] | str) -> Blueprint:
+        """What is registered for a class, or for a name, process id or label.
+
+        Raises:
+            InvalidInput: nothing is.
+        """
+        for one in reversed(self.blueprints):
+            names = (one.kind.__name__, one.process_id, one.label)
+            if one.kind is kind or (isinstance(kind, str) and kind in names):
+                return one
+        name = kind if isinstance(kind, str) else kind.__name__
+        known = ", ".join(one.kind.__name__ for one in self.blueprints) or "nothing"
+        raise InvalidInput(f"process {name!r} is not registered; there are: {known}")
+
+    # --- looking ----------------------------------------------------------------------------------
+
+    def _looker(self) -> Looker:
+        return Looker(self.app._backend.reader("looking at processes"), self.registered)
+
+    async def search(
+        self,
+        *,
+        process: type[Process] | str | None = None,
+        status: Status | None = None,
+        channel: str | None = None,
+        processable: Processable | tuple[str, str | int] | str | None = None,
+        limit: int = 100,
+    ) -> list[ProcessInfo]:
+        """Processes that match all that is given, newest first. Needs the database."""
+        looker = self._looker()
+        return await asyncio.to_thread(
+            looker.search,
+            process_ids=None if process is None else [self.blueprint_of(process).process_id],
+            status=status,
+            channel=channel,
+            processable=None if processable is None else Processable.of(processable),
+            limit=limit,
+        )
+
+    async def show(self, key: int) -> ProcessDetail:
+        """One process with the history of its steps. Needs the database.
+
+        Raises:
+            NotFound: there is none of the registered ones with this key.
+        """
+        return await asyncio.to_thread(self._looker().detail, key)
+
+    # --- repairing --------------------------------------------------------------------------------
+
+    async def restart(self, key: int) -> None:
+        """Let a process that is held (ERROR, EXCEPTION, WARNING, INFO) go on with the step that failed; one
+        that waits for its next try (RETRY) tries at once.
+
+        Raises:
+            NotFound: there is none of the registered ones with this key.
+            WrongState: it is none of these.
+        """
+        await self._repairs.restart(key)
+
+    async def abandon(
+        self, key: int, reason: str, *, by: str | None = None, origin: str | None = None
+    ) -> None:
+        """End a process that no worker is at, with status ABORTED; who, when, from where and why is kept.
+
+        Args:
+            by: None means the user of this process.
+            origin: None means this host.
+
+        Raises:
+            NotFound: there is none of the registered ones with this key.
+            WrongState: it has ended, or a worker is at it.
+        """
+        await self._repairs.abandon(key, reason=reason, by=by, origin=origin, at=self.now())
+
+    async def restart_all(self, keys: Sequence[int]) -> Bulk:
+        """Restart many; those that are refused stop no other."""
+        return await each(keys, self.restart)
+
+    async def abandon_all(
+        self, keys: Sequence[int], reason: str, *, by: str | None = None, origin: str | None = None
+    ) -> Bulk:
+        """Abandon many; those that are refused stop no other."""
+        return await each(keys, lambda key: self.abandon(key, reason, by=by, origin=origin))
+
+    def _policy(self, facts: InstanceFacts) -> RetryPolicy:
+        version = class_version(facts.version_tag) or 0
+        blueprint = self.registered.get((facts.info.process_id, version))
+        steps = {step.name: step for step in blueprint.steps} if blueprint is not None else {}
+        step = steps.get(facts.element_id or "")
+        return step.retry if step is not None else RetryPolicy()
+
+    # --- runs that end ----------------------------------------------------------------------------
+
+    async def work(self, limit: timedelta = RUN_LIMIT) -> None:
+        """Let the app's workers work until nothing is due, the cool-down begins, or `limit` is over.
+
+        Steps that run then are not interrupted: leaving the app waits for them.
+        """
+        end = self.now() + limit
+        while self.now() < end and not self.cools():
+            engine = self.app._backend.reader("looking for what is due")
+            busy = any(worker.busy for worker in self._workers)
+            if not busy and not await asyncio.to_thread(jobs_are_due, engine, self.job_types):
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        self.held_back = True
+        await self._obey()
+        await asyncio.gather(*(worker.idle() for worker in self._workers))
+
+    async def work_one(self, key: int, limit: timedelta = RUN_LIMIT) -> Status:
+        """Run one process now, whatever it waits for, until it ends, fails or is held, or `limit` is over.
+
+        Raises:
+            NotFound: there is none of the registered ones with this key, or its version is not registered.
+            WrongState: a worker is at it.
+        """
+        end = self.now() + limit
+        return await self._repairs.work(key, self.may_begin, lambda: self.now() >= end)
+
+
+def manager_of(app: Procession) -> ProcessManager:
+    """The process manager of an app.
+
+    Raises:
+        InvalidInput: it has none.
+    """
+    found = app.extension(ProcessManager)
+    if found is None:
+        raise InvalidInput("the app has no ProcessManager: make one with ProcessManager(app)")
+    return found
