@@ -42,7 +42,11 @@ takes at most a thousand transitions."""
 
 
 class Entry(msgspec.Struct, eq=False, gc=False):
-    """A command in a batch, and what became of it."""
+    """A command in a batch, and what became of it.
+
+    The collector does not look into it (there is one for each command), so nothing in it may lead back
+    to it: errors come without their tracebacks, whose frames would.
+    """
 
     command: c.Command
     submission: Submission | None = None
@@ -230,7 +234,7 @@ class Batch:
             run.queue.clear()
             run.settle.clear()
         except ProcessionError as error:
-            entry.error = error
+            entry.error = error.with_traceback(None)
             self._keep_refused(entry, run)
         except KeysExhausted:
             raise
@@ -238,7 +242,7 @@ class Batch:
             if want:
                 return True  # it may only have stumbled over what an earlier command missed
             log.exception("a command failed and is left out: %r", entry.command)
-            entry.poison = error
+            entry.poison = error.with_traceback(None)
             entry.root_key = run.root_key or None
             return False
         return True

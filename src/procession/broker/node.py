@@ -323,7 +323,7 @@ class Node(Intake):
             self._execute(work[:half], watched, takes=False)
             self._execute(work[half:], [], takes=False)
         elif work and work[0].poison is None:
-            work[0].poison = error
+            work[0].poison = error.with_traceback(None)  # see Entry
             self._execute(work, watched, takes=False)
         else:
             self._pause()

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from procession.bpmn import write
 from procession.client.job import Failure, Job, NotBegun
 from procession.errors import Aborted, NotFound, WrongState
 from procession.model import Body, FlowNode, JobDefinition, Kind, Process, SequenceFlow
-from procession.process import xml
 from procession.process.compiling import CHANNEL_JOB
 from procession.storage.searches.steps import oldest_job
 
@@ -52,7 +52,7 @@ def content() -> bytes:
         structs.replace(turns, incoming=("begin",), outgoing=("finish",)),
         FlowNode(id="end", kind=Kind.END_EVENT, incoming=("finish",)),
     )
-    return xml.write([Process(id=PROCESS_ID, name="Channel", body=Body(nodes=nodes, flows=flows))])
+    return write([Process(id=PROCESS_ID, name="Channel", body=Body(nodes=nodes, flows=flows))])
 
 
 class Turns:

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from procession.bpmn import write
 from procession.errors import Unsupported, WrongState
-from procession.process import xml
 from procession.process.blueprint import Blueprint
 from procession.process.compiling import HANDLER, TURN, compile
 from procession.process.looking import class_version
@@ -68,7 +68,7 @@ async def _ensure(app: Procession, engine: sa.Engine, blueprint: Blueprint) -> i
 
 def content_of(blueprint: Blueprint) -> bytes:
     """The BPMN file of a process class."""
-    return xml.write([compile(blueprint)])
+    return write([compile(blueprint)])
 
 
 async def _deploy(app: Procession, blueprint: Blueprint) -> int:

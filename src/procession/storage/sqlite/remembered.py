@@ -21,7 +21,9 @@ from procession.storage.rows import Row
 MAX_KEYS = 200_000
 """Instances, elements, jobs and so on; about half a kilobyte each."""
 MAX_BYTES = 32 * 1024 * 1024
-"""Of values of variables and items."""
+"""Of variables, items and tokens at joins."""
+ROW_BYTES = 400
+"""What such a row takes besides its value: small values come by the thousand."""
 MAX_PROCESSES = 10_000
 """Process ids that were looked up; there may be no such process."""
 
@@ -153,10 +155,10 @@ class Remembered(Known):
                 key = row[:width]
                 members[key] = name
                 known[key] = row
-                if value is not None:
-                    # A value that replaces another counts too: who changes much is forgotten sooner.
-                    self._roots[row[place]] += len(row[value])
-                    self._bytes += len(row[value])
+                # A value that replaces another counts too: who changes much is forgotten sooner.
+                size = ROW_BYTES if value is None else ROW_BYTES + len(row[value])
+                self._roots[row[place]] += size
+                self._bytes += size
 
     def _forget(self, root_key: int) -> None:
         """Forget a root with all that is its."""
