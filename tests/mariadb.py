@@ -23,9 +23,7 @@ from tests.servers import free_port, missing, unprivileged
 
 PATIENCE = 60.0
 _USER = "procession"
-_ADMIN = (
-    f"CREATE USER IF NOT EXISTS '{_USER}'@'127.0.0.1'; GRANT ALL ON *.* TO '{_USER}'@'127.0.0.1';"
-)
+_ADMIN = f"CREATE USER IF NOT EXISTS '{_USER}'@'127.0.0.1'; GRANT ALL ON *.* TO '{_USER}'@'127.0.0.1';"
 
 
 def programs() -> tuple[str, str] | None:

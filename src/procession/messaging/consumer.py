@@ -101,12 +101,19 @@ class Consumer:
 
     async def _consume(self, receiver: Receiver) -> None:
         stopper = asyncio.create_task(self._stop_when_asked(receiver))
+        handling: set[asyncio.Task[None]] = set()
         try:
-            async with asyncio.TaskGroup() as handling:
-                async for delivery in receiver:
-                    handling.create_task(self._handle(delivery))
+            async for delivery in receiver:
+                task = asyncio.create_task(self._handle(delivery))
+                handling.add(task)
+                task.add_done_callback(handling.discard)
+        except asyncio.CancelledError:
+            for task in handling:
+                task.cancel()
+            raise
         finally:
             stopper.cancel()
+            await asyncio.gather(*handling, return_exceptions=True)
 
     async def _stop_when_asked(self, receiver: Receiver) -> None:
         await self._stopping.wait()
@@ -116,7 +123,7 @@ class Consumer:
         message = delivery.message
         try:
             await self._call(message)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a handler ends its own try, never the consumer
             await self._failed(delivery, error)
             return
         await self._settle(delivery.acknowledge(), message)
@@ -127,7 +134,7 @@ class Consumer:
         else:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._handler, message)
 
-    async def _failed(self, delivery: Delivery, error: Exception) -> None:
+    async def _failed(self, delivery: Delivery, error: BaseException) -> None:
         message = delivery.message
         reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
         if message.attempt >= self._limit:

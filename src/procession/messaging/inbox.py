@@ -13,11 +13,13 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from procession.errors import DatabaseBusy, WrongState
 from procession.messaging.dialects import MARIADB, busy, now_ms
 from procession.messaging.message import check_name
-from procession.messaging.sessions import AsyncOne, SyncOne, connection_of, is_async, must_be_transaction
+from procession.messaging.sessions import SyncOne, connection_of, is_async, must_be_transaction
 from procession.messaging.tables import inbox
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from procession.messaging.sessions import AsyncOne
 
 FORGOTTEN_AT_ONCE = 1000
 
@@ -126,7 +128,8 @@ def _record(session: SyncOne, message_id: str) -> bool:
     connection = connection_of(session, inbox)
     values = {"message_id": message_id, "received_at": now_ms()}
     try:
-        first = bool(connection.execute(_insert(connection.dialect.name).values(values)).rowcount == 1)
+        insert = _insert(connection.dialect.name).values(values).inline()
+        done = connection.execute(insert, execution_options={"preserve_rowcount": True})
     except sa.exc.DBAPIError as error:
         if not busy(error):
             raise
@@ -136,7 +139,7 @@ def _record(session: SyncOne, message_id: str) -> bool:
             "anything else in the transaction"
         ) from error
     must_be_transaction(connection)
-    return first
+    return done.rowcount == 1
 
 
 def _insert(dialect: str) -> sqlite.Insert | postgresql.Insert | mysql.Insert:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from procession.messaging.message import Message, check_name
-from procession.messaging.sessions import AsyncOne, SyncOne, connection_of, is_async, must_be_transaction
+from procession.messaging.sessions import SyncOne, connection_of, is_async, must_be_transaction
 from procession.messaging.tables import LANES, outbox
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from procession.messaging.port import Transport
     from procession.messaging.relay import Relay
+    from procession.messaging.sessions import AsyncOne
 
 _LISTENING = "procession.outbox"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
@@ -59,7 +60,7 @@ class DatabaseReceiver(Receiver):
         self._lease = lease
         self._owner = uuid4().hex
         self._settler = Settler(database, self._owner)
-        self._held: set[int] = set()
+        self._held: dict[int, queues.Leased] = {}
         self._ready: deque[queues.Leased] = deque()
         self._pauses = Pauses(FIRST_PAUSE, LONGEST_PAUSE)
         self._changed = asyncio.Event()
@@ -105,7 +106,7 @@ class DatabaseReceiver(Receiver):
             await asyncio.sleep(self._pauses.next())
             return True  # look again at once: enough was waited
         self._pauses.reset()
-        self._held.update(one.id for one in leased)
+        self._held.update((one.id, one) for one in leased)
         self._ready.extend(leased)
         return bool(leased)
 
@@ -119,7 +120,7 @@ class DatabaseReceiver(Receiver):
         try:
             held = await self._settler.settle(settlement)
         finally:
-            self._held.discard(settlement.id)
+            self._held.pop(settlement.id, None)
             self._changed.set()
         if settlement.again:
             bells.ring_all(self._database.name, self._queue)
@@ -138,11 +139,14 @@ class DatabaseReceiver(Receiver):
 
     async def stop(self) -> None:
         self._stopping = True
-        while self._ready:
-            left = self._ready.popleft()
-            with suppress(NotReady, DatabaseBusy):  # else it comes back when its lease ends
-                await self.settle(queues.Settlement(left.id, left.fence, again=True))
+        await self._give_back(self._ready)
+        self._ready.clear()
         self._changed.set()
+
+    async def _give_back(self, leased: Iterable[queues.Leased]) -> None:
+        """Have messages delivered again now; when that fails, they are when their leases end."""
+        settlements = [queues.Settlement(one.id, one.fence, again=True) for one in leased]
+        await asyncio.gather(*map(self.settle, settlements), return_exceptions=True)
 
     async def close(self) -> None:
         bells.take_down(self._database.name, self._queue, self._ring)
@@ -151,3 +155,4 @@ class DatabaseReceiver(Receiver):
             await self._renewing
         await self.stop()
         await self._settler.close()
+        await self._give_back(tuple(self._held.values()))
