@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ FIRST_REFUSAL = timedelta(milliseconds=500)
 LONGEST_REFUSAL = timedelta(minutes=1)
 """Pauses of a message that the broker refuses."""
 
-_COLUMNS = [outbox.c[name] for name in ("id", "queue", "attempts", *MESSAGE)]
+_COLUMNS = [outbox.c[name] for name in ("id", "queue", "ordering_key", "attempts", *MESSAGE)]
 
 
 class Row(NamedTuple):
@@ -30,6 +30,7 @@ class Row(NamedTuple):
 
     id: int
     queue: str
+    ordering_key: str | None
     attempts: int
     message: Message
 
@@ -62,7 +63,11 @@ def claim(connection: sa.Connection, owner: str, limit: int, lease: timedelta) -
     values = {"owner": owner, "fence": fence, "expires_at": now_ms() + int(lease.total_seconds() * 1000)}
     connection.execute(outbox_lane.update().where(outbox_lane.c.lane.in_(lanes)).values(values))
     rows = connection.execute(_DUE, {"lanes": lanes, "most": limit}).all()
-    return Claim(lanes, fence, tuple(Row(r.id, r.queue, r.attempts, message_from(r)) for r in rows))
+    return Claim(lanes, fence, tuple(map(_row, rows)))
+
+
+def _row(found: Any) -> Row:
+    return Row(found.id, found.queue, found.ordering_key, found.attempts, message_from(found))
 
 
 def _due_in(lane: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:

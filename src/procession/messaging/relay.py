@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from procession.errors import DatabaseBusy, NotReady
 from procession.messaging import claims
 from procession.messaging.pauses import Pauses
-from procession.messaging.port import Addressed, Transport
+from procession.messaging.port import Transport
+from procession.messaging.sending import Sending
 from procession.messaging.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -119,25 +120,17 @@ class Relay:
         claim = await self._transactions.run(claims.claim, self._owner, self._batch, self._lease)
         if claim is None:
             return False
-        confirmed: list[int] = []
-        refused: list[claims.Refused] = []
-        away: NotReady | None = None
+        sending = Sending(self._transport)
         try:
-            answers = await self._transport.publish([Addressed(row.queue, row.message) for row in claim.rows])
-            for row, answer in zip(claim.rows, answers, strict=True):
-                if answer is None:
-                    confirmed.append(row.id)
-                elif isinstance(answer, NotReady):
-                    away = answer
-                else:
-                    log.warning("message %s waits in the outbox: %s", row.message.id, answer)
-                    refused.append(claims.Refused(row.id, row.attempts))
+            await sending.send(claim.rows)
         finally:
-            held = await self._transactions.run(claims.finish, self._owner, claim, confirmed, refused)
+            held = await self._transactions.run(
+                claims.finish, self._owner, claim, sending.confirmed, sending.refused
+            )
         if not held:
             log.warning("a batch took longer than its lease of %s: it may be published again", self._lease)
-        if away is not None:
-            raise away
+        if sending.away is not None:
+            raise sending.away
         return len(claim.rows) == self._batch or claim.skipped
 
     async def _pause(self, error: Exception) -> None:

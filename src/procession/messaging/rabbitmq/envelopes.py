@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import aio_pika
 
 from procession.errors import InvalidInput
-from procession.messaging.message import Message
+from procession.messaging.message import MAX_BODY, Message
 from procession.messaging.port import DeadLetter
 
 if TYPE_CHECKING:
@@ -24,12 +23,14 @@ _DIED_AT = "x-procession-died-at"
 _DELIVERIES = "x-delivery-count"
 _DEATHS = "x-death"
 
+UNKNOWN = "unknown"
+"""The id of a dead letter that has none, or none that fits."""
 _ENDED = "its consumers ended without an answer, or could not be reached in time"
 
 
-def envelope(message: Message, extra: Mapping[str, Any] | None = None) -> aio_pika.Message:
+def envelope(message: Message) -> aio_pika.Message:
     """A persistent AMQP message."""
-    headers: HeadersType = {**message.headers, **(extra or {})}
+    headers: HeadersType = {**message.headers}
     return aio_pika.Message(
         message.body,
         message_id=message.id,
@@ -52,7 +53,7 @@ def opened(incoming: AbstractIncomingMessage) -> Message:
 
 
 def _message(incoming: AbstractIncomingMessage, id: str, attempt: int) -> Message:
-    headers = {name: str(v) for name, v in incoming.headers.items() if not name.startswith(_RESERVED)}
+    headers = {name: str(value) for name, value in _senders(incoming).items()}
     return Message(
         body=incoming.body,
         id=id,
@@ -65,20 +66,14 @@ def _message(incoming: AbstractIncomingMessage, id: str, attempt: int) -> Messag
 
 def dead_envelope(incoming: AbstractIncomingMessage, queue: str, reason: str) -> aio_pika.Message:
     """A delivery as a dead letter, whatever it looks like."""
-    return aio_pika.Message(
-        incoming.body,
-        message_id=incoming.message_id,
-        headers={
-            **{name: value for name, value in incoming.headers.items() if not name.startswith(_RESERVED)},
-            _QUEUE: queue,
-            _REASON: reason,
-            _ATTEMPTS: 1 + _number(incoming.headers.get(_DELIVERIES)),
-            _DIED_AT: datetime.now(UTC).isoformat(),
-        },
-        reply_to=incoming.reply_to,
-        correlation_id=incoming.correlation_id,
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-    )
+    letter = again(incoming)
+    letter.headers |= {
+        _QUEUE: queue,
+        _REASON: reason,
+        _ATTEMPTS: 1 + _number(incoming.headers.get(_DELIVERIES)),
+        _DIED_AT: datetime.now(UTC).isoformat(),
+    }
+    return letter
 
 
 def dead_letter(incoming: AbstractIncomingMessage) -> DeadLetter:
@@ -90,10 +85,34 @@ def dead_letter(incoming: AbstractIncomingMessage) -> DeadLetter:
     reason = said if isinstance(said, str) else f"{death.get('reason', 'unknown')}: {_ENDED}"
     return DeadLetter(
         queue=str(headers.get(_QUEUE) or death.get("queue", "")),
-        message=_message(incoming, incoming.message_id or "none", attempts),
+        message=_readable(incoming, attempts),
         reason=reason,
         died_at=_moment(headers.get(_DIED_AT), death.get("time")),
     )
+
+
+def _readable(incoming: AbstractIncomingMessage, attempts: int) -> Message:
+    """The message, or what can be shown of one that another program sent."""
+    try:
+        return _message(incoming, incoming.message_id or UNKNOWN, attempts)
+    except InvalidInput:
+        return Message(body=incoming.body[:MAX_BODY], id=UNKNOWN, attempt=attempts)
+
+
+def again(incoming: AbstractIncomingMessage) -> aio_pika.Message:
+    """A dead letter as it was sent."""
+    return aio_pika.Message(
+        incoming.body,
+        message_id=incoming.message_id,
+        headers=_senders(incoming),
+        reply_to=incoming.reply_to,
+        correlation_id=incoming.correlation_id,
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+    )
+
+
+def _senders(incoming: AbstractIncomingMessage) -> HeadersType:
+    return {name: value for name, value in incoming.headers.items() if not name.startswith(_RESERVED)}
 
 
 def _moment(said: object, death: object) -> datetime:

@@ -21,7 +21,8 @@ CONNECT_SECONDS = 10
 HEARTBEAT_SECONDS = 20
 """A peer that is silent for twice as long is gone."""
 
-_LOST = (aiormq.exceptions.AMQPError, aiormq.exceptions.ChannelInvalidStateError, OSError, TimeoutError)
+# What the library raises for a connection that is closed already is a bare RuntimeError.
+_LOST = (aiormq.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
 
 
 class Link:
@@ -43,9 +44,13 @@ class Link:
         """
         async with self.reaching():
             connection = await self._connected()
-            channel = connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await channel.initialize()
+            try:
+                channel = connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await channel.initialize()
+            except BaseException:
+                await self._give_up(connection)
+                raise
             return channel
 
     async def _connected(self) -> AbstractConnection:
@@ -58,6 +63,13 @@ class Link:
                     self._url, timeout=CONNECT_SECONDS, client_properties=properties
                 )
             return self._connection
+
+    async def _give_up(self, connection: AbstractConnection) -> None:
+        """A connection that opens no channel is lost, though it may not know it yet."""
+        if self._connection is connection:
+            self._connection = None
+        with suppress(*_LOST):
+            await connection.close()
 
     @asynccontextmanager
     async def reaching(self) -> AsyncIterator[None]:

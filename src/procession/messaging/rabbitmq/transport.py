@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from procession.errors import ProcessionError
 from procession.messaging.message import check_name
 from procession.messaging.port import DELIVERY_LIMIT, Addressed, DeadLetter, Receiver, Transport
-from procession.messaging.rabbitmq.envelopes import dead_letter, envelope
+from procession.messaging.rabbitmq.envelopes import again, dead_letter
 from procession.messaging.rabbitmq.link import Link, close
 from procession.messaging.rabbitmq.publisher import Publisher
 from procession.messaging.rabbitmq.receiver import RabbitMQReceiver
@@ -69,7 +69,7 @@ class RabbitMQTransport(Transport):
         count = 0
         async with self._walk(_chosen(queue, message_id)) as letters:
             async for letter, incoming in letters:
-                (answer,) = await self._publisher.send([(letter.queue, envelope(letter.message))])
+                (answer,) = await self._publisher.send([(letter.queue, again(incoming))])
                 if answer is not None:
                     raise answer
                 await incoming.ack()
