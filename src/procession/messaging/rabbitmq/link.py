@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aiormq.abc import FieldTable
 
 CONNECT_SECONDS = 10
+CLOSE_SECONDS = 5
 HEARTBEAT_SECONDS = 20
 """A peer that is silent for twice as long is gone."""
 
@@ -101,6 +102,7 @@ def _said(error: BaseException) -> str:
 
 
 async def close(channel: AbstractChannel) -> None:
-    """Close a channel, whatever state it is in."""
+    """Close a channel, whatever state it is in; a broker that does not answer is not waited for."""
     with suppress(*_LOST):
-        await channel.close()
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await channel.close()
