@@ -16,6 +16,7 @@ from procession.cli import (
     deploying,
     incidents,
     instances,
+    letters,
     overview,
     running,
     serving,
@@ -47,6 +48,7 @@ for _command in (
 app.add_typer(instances.group, name="instance")
 app.add_typer(incidents.group, name="incident")
 app.add_typer(definitions.group, name="definition")
+app.add_typer(letters.group, name="dead-letters")
 app.add_typer(databases.group, name="db")
 
 
