@@ -142,4 +142,20 @@ GRPC = Suite(
         Bar("after an overload: completes", "x", metric("overload", "after_ratio"), 0.9, at_least=True),
     ),
 )
-SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "grpc": GRPC}
+MESSAGING = Suite(
+    systems={"sqlite": "messaging:sqlite", "postgresql": "messaging:postgresql"},
+    yardstick="sqlite",
+    on_server=True,
+    bars=tuple(
+        Bar(
+            f"outbox on {name}, {way}, to plain aio-pika",
+            "x",
+            metric(name, f"{figure}_ratio"),
+            0.5,
+            at_least=True,
+        )
+        for name in ("sqlite", "postgresql")
+        for way, figure in (("drained", "drained"), ("end to end", "end_to_end"))
+    ),
+)
+SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "grpc": GRPC, "messaging": MESSAGING}

@@ -77,7 +77,7 @@ class RabbitMQ:
             "RABBITMQ_PID_FILE": f"{folder}/pid",
             # So that the script becomes the broker, and a signal to it is one to the broker.
             "RABBITMQ_ALLOW_INPUT": "true",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
         }
 
     def start(self) -> None:
@@ -85,6 +85,7 @@ class RabbitMQ:
         environment = self._environment()
         if self._mapper is None:
             self._mapper = subprocess.Popen(["epmd"], env=environment)
+            self._wait_for_mapper()
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
                 [self._program],
@@ -100,6 +101,14 @@ class RabbitMQ:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"RabbitMQ did not start: {(self.folder / 'output').read_text()[-4000:]}")
             time.sleep(0.1)
+
+    def _wait_for_mapper(self) -> None:
+        """The broker would start one of its own, which nobody ends."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._mapper_port), timeout=5):
+                return
+            time.sleep(0.02)
 
     def _answers(self) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as probe:

@@ -55,9 +55,7 @@ class Client:
         messages += [message for message in messages if self._chance.random() < TWICE]
         while messages:
             answers = await self._transport.publish([Addressed(REQUESTS, message) for message in messages])
-            messages = [
-                message for message, fault in zip(messages, answers, strict=True) if fault is not None
-            ]
+            messages = [one for one, fault in zip(messages, answers, strict=True) if fault is not None]
             if messages:
                 await asyncio.sleep(0.2)
 

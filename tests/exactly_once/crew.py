@@ -20,7 +20,9 @@ PATIENCE = 60.0
 SELF_KILLS = 0.6
 """The share of processes that kill themselves at a point of their work; the others are killed at any time."""
 LONGEST_LIFE = 0.4
-"""Seconds that the others live at most."""
+"""Seconds that the others live at most after they have begun to work."""
+LONGEST_START = 20
+"""Tenths of a second that are waited for that."""
 LATEST_SELF_KILL = 20.0
 """Seconds after which a process that has not come to its point is killed wherever it is."""
 SLOTS = 4
@@ -91,7 +93,8 @@ class Crew:
             by_itself = await _ended(process, LATEST_SELF_KILL)
         else:
             process = await self.start(slot)
-            by_itself = await _ended(process, self._chance.uniform(0.05, LONGEST_LIFE))
+            await self._at_work(slot)
+            by_itself = await _ended(process, self._chance.uniform(0, LONGEST_LIFE))
             assert not by_itself, "a service ended by itself; services.log says why"
         if not by_itself:
             signal.pidfd_send_signal(process, signal.SIGKILL)
@@ -99,6 +102,13 @@ class Crew:
         os.close(process)
         del self._alive[slot]
         self.kills["itself" if by_itself else "another", self._board.get(slot)] += 1
+
+    async def _at_work(self, slot: int) -> None:
+        """Wait until it has begun to work, though not for long: it may be killed before."""
+        for _ in range(LONGEST_START):
+            if self._board.get(slot) is not Point.STARTING:
+                return
+            await asyncio.sleep(0.1)
 
     async def stop(self) -> None:
         """Ask the processes to end, and wait."""

@@ -116,8 +116,8 @@ def _tell(client: Client, crew: Crew) -> None:
         for by_itself, by_others in [(crew.kills["itself", point], crew.kills["another", point])]
     )
     print(
-        f"{len(client.requests)} requests, {client.deliveries} answers; {crew.kills.total()} kills with SIGKILL "
-        f"(at a point by itself + after it by another): {killed}"
+        f"{len(client.requests)} requests, {client.deliveries} answers; {crew.kills.total()} kills with "
+        f"SIGKILL (at a point by itself + after it by another): {killed}"
     )
 
 

@@ -26,6 +26,13 @@ HEARTBEAT_SECONDS = 20
 _LOST = (aiormq.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
 
 
+class _Connection(aio_pika.Connection):
+    """Is closed by us only: the library's would start a coroutine from wherever it is collected."""
+
+    def __del__(self) -> None:
+        return
+
+
 class Link:
     """One connection, shared by all channels of a transport."""
 
@@ -58,19 +65,26 @@ class Link:
         async with self._connecting:
             if self._closed:
                 raise NotReady(f"the connection to {self.name} was closed; open another transport")
-            if self._connection is None or self._connection.is_closed:
-                properties: FieldTable = {"connection_name": "procession"}
-                self._connection = await aio_pika.connect(
-                    self._url, timeout=CONNECT_SECONDS, client_properties=properties
-                )
+            if self._connection is not None and self._connection.connected.is_set():
+                return self._connection
+            if self._connection is not None:
+                await self._give_up(self._connection)
+            properties: FieldTable = {"connection_name": "procession"}
+            self._connection = await aio_pika.connect(
+                self._url,
+                timeout=CONNECT_SECONDS,
+                client_properties=properties,
+                connection_class=_Connection,
+            )
             return self._connection
 
     async def _give_up(self, connection: AbstractConnection) -> None:
-        """A connection that opens no channel is lost, though it may not know it yet."""
+        """Close what opens no channel, or is lost."""
         if self._connection is connection:
             self._connection = None
         with suppress(*_LOST):
-            await connection.close()
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await connection.close()
 
     @asynccontextmanager
     async def reaching(self) -> AsyncIterator[None]:
