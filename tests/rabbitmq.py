@@ -77,7 +77,8 @@ class RabbitMQ:
             "RABBITMQ_PID_FILE": f"{folder}/pid",
             # So that the script becomes the broker, and a signal to it is one to the broker.
             "RABBITMQ_ALLOW_INPUT": "true",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -start_epmd false "
+            "-kernel inet_dist_use_interface {127,0,0,1}",
         }
 
     def start(self) -> None:

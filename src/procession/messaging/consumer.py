@@ -71,7 +71,13 @@ class Consumer:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self.run(), name=f"procession consumer of {self._queue}")
+        self._task.add_done_callback(self._ended)
         return self
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say so at once: the block may go on for long, and raises it only when it is left."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("queue %s is not consumed any more: %s", self._queue, error)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

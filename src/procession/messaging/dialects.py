@@ -34,7 +34,8 @@ def _postgresql(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(now_ms, "mysql")
 @compiles(now_ms, "mariadb")
 def _mariadb(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:
-    return "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED)"
+    # Not UNIX_TIMESTAMP of the session's time, which is the same twice when summer ends.
+    return "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000"
 
 
 @compiles(now_ms, "sqlite")

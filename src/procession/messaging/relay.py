@@ -117,7 +117,10 @@ class Relay:
             NotReady: the database or the transport is away.
             DatabaseBusy: others were in the way.
         """
-        claim = await self._transactions.run(claims.claim, self._owner, self._batch, self._lease)
+        try:
+            claim = await self._transactions.run(claims.claim, self._owner, self._batch, self._lease)
+        except sa.exc.IntegrityError:  # another relay made the lanes just now
+            return True
         if claim is None:
             return False
         sending = Sending(self._transport)

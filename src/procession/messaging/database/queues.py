@@ -84,8 +84,9 @@ def lease(connection: sa.Connection, name: str, owner: str, most: int, milliseco
         "fence": queued.c.fence + 1,
         "deliveries": queued.c.deliveries + 1,
     }
-    if taken:
-        connection.execute(queued.update().where(queued.c.id.in_([row.id for row in taken])).values(values))
+    if not taken:
+        return lease(connection, name, owner, most, milliseconds)  # there are fewer now
+    connection.execute(queued.update().where(queued.c.id.in_([row.id for row in taken])).values(values))
     return [Leased(row.id, row.fence + 1, message_from(row, attempt=row.deliveries + 1)) for row in taken]
 
 
