@@ -29,6 +29,9 @@ BATCH = 500
 LEASE = timedelta(seconds=30)
 CHECK = timedelta(seconds=1)
 """How long a message may wait whose commit nobody told us of."""
+GATHER = timedelta(milliseconds=10)
+"""Pause before the next batch when there were commits during the last one: larger batches cost less. A
+commit while nothing goes on is looked at at once."""
 FIRST_PAUSE = timedelta(milliseconds=100)
 LONGEST_PAUSE = timedelta(seconds=10)
 
@@ -107,7 +110,9 @@ class Relay:
                 if self._pauses.begun:
                     log.warning("the outbox relay works again")
                 self._pauses.reset()
-                if not more:
+                if self._nudged.is_set() and not (more or self._stopping):
+                    await asyncio.sleep(GATHER.total_seconds())
+                elif not more:
                     await self._wait(CHECK.total_seconds())
 
     async def relay_batch(self) -> bool:
