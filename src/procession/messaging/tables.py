@@ -126,10 +126,7 @@ MESSAGE = ("message_id", "reply_to", "correlation", "headers", "body")
 
 
 def create_tables(engine: sa.Engine) -> None:
-    """Make the tables of inbox and outbox where they are missing; several processes may do so at once.
-
-    With an `AsyncEngine`: `create_tables(engine.sync_engine)` inside `run_sync`, or `acreate_tables`.
-    """
+    """Make the tables of inbox and outbox where they are missing; several processes may do so at once."""
     create_missing(engine, metadata)
 
 
