@@ -6,7 +6,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
 
-.PHONY: help run test test-zeebe test-clients check format chaos chaos-pg bench bench-pg bench-grpc profile lock clean
+.PHONY: help run test test-zeebe test-clients check format chaos chaos-pg exactly-once bench bench-pg \
+	bench-grpc bench-messaging profile lock clean
 
 help:
 	@echo "make run      deploy the order process, run 1,000 orders through it, show what came out"
@@ -17,9 +18,11 @@ help:
 	@echo "make format   rewrite the sources in the project's format"
 	@echo "make chaos    kills, cut connections, restarts: minutes on SQLite and PostgreSQL (HOURS=n: longer)"
 	@echo "make chaos-pg 10,000 instances on PostgreSQL (HOURS=n: as long as that)"
+	@echo "make exactly-once  services are killed 1,200 times; each effect is there once"
 	@echo "make bench    Procession beside its peers, with ratios"
 	@echo "make bench-pg the same on PostgreSQL, with several nodes and a million old instances"
 	@echo "make bench-grpc    over gRPC, beside a real Zeebe and a server that does nothing"
+	@echo "make bench-messaging  the outbox beside plain publishing to RabbitMQ"
 	@echo "make profile  where a node's time goes"
 	@echo "make lock     pin the dependencies anew"
 
@@ -78,11 +81,17 @@ chaos: $(VENV)/.dev
 chaos-pg: $(VENV)/.dev
 	$(BIN)/python -m pytest -s tests/chaos/test_chaos.py -k postgresql --chaos=large $(HOURS:%=--chaos-hours=%) $(ARGS)
 
+exactly-once: $(VENV)/.dev
+	$(BIN)/python -m pytest -s tests/exactly_once --exactly-once=full $(ARGS)
+
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-pg: $(VENV)/.bench
 	$(BIN)/python -m benchmarks --suite postgresql $(ARGS)
+
+bench-messaging: $(VENV)/.bench
+	$(BIN)/python -m benchmarks --suite messaging $(ARGS)
 
 bench-grpc: $(VENV)/.bench $(VENV)/.zeebe
 	$(BIN)/python -m benchmarks --suite grpc $(ARGS)

@@ -142,4 +142,13 @@ GRPC = Suite(
         Bar("after an overload: completes", "x", metric("overload", "after_ratio"), 0.9, at_least=True),
     ),
 )
-SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "grpc": GRPC}
+MESSAGING = Suite(
+    systems={"sqlite": "messaging:sqlite", "postgresql": "messaging:postgresql"},
+    yardstick="sqlite",
+    on_server=True,
+    bars=tuple(
+        Bar(f"outbox on {name}, to plain aio-pika", "x", metric(name, "drained_ratio"), 0.5, at_least=True)
+        for name in ("sqlite", "postgresql")
+    ),
+)
+SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "grpc": GRPC, "messaging": MESSAGING}

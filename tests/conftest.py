@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests import zeebe as zeebe_broker
+from tests.mariadb import MariaDB, own_mariadb
 from tests.postgres import Server, running_server
+from tests.rabbitmq import RabbitMQ, own_rabbitmq
 from tests.zeebe import Zeebe
 
 
@@ -60,3 +62,17 @@ def empty_postgresql_url(postgres: Server) -> Iterator[str]:
     name = postgres.create_database(empty=True)
     yield postgres.url(name)
     postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A MariaDB server; tests that need it are skipped where there is none (but not where CI is set)."""
+    with own_mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """A RabbitMQ broker; tests that need it are skipped where there is none (but not where CI is set)."""
+    with own_rabbitmq() as broker:
+        yield broker

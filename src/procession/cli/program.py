@@ -17,6 +17,7 @@ from procession.cli import (
     exporting,
     incidents,
     instances,
+    letters,
     overview,
     process,
     running,
@@ -51,6 +52,7 @@ app.add_typer(instances.group, name="instance")
 app.add_typer(process.group, name="process")
 app.add_typer(incidents.group, name="incident")
 app.add_typer(definitions.group, name="definition")
+app.add_typer(letters.group, name="dead-letters")
 app.add_typer(databases.group, name="db")
 
 

@@ -33,6 +33,9 @@ COMMANDS = [
     "process restart",
     "process abandon",
     "process work",
+    "dead-letters list",
+    "dead-letters retry",
+    "dead-letters drop",
 ]
 
 
@@ -42,7 +45,7 @@ def test_help_shows_an_example_the_options_and_the_exit_codes(command: str) -> N
 
     assert answer.exit_code == 0
     assert f"procession {command}" in answer.output.split("Example", 1)[1]
-    assert "--db URL" in answer.output
+    assert ("--broker URL" if command.startswith("dead-letters") else "--db URL") in answer.output
     assert "--format" in answer.output
     assert "Exit codes: 0 done" in answer.output
 

@@ -1,0 +1,49 @@
+"""Forks services: one interpreter has loaded everything, so that a process costs milliseconds.
+
+Reads one `Birth` as JSON from each line of standard input, answers with the number of a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+import msgspec
+
+from procession.messaging.database import DatabaseTransport
+from procession.messaging.rabbitmq import RabbitMQTransport
+
+from .service import Birth, Service
+
+_LOADED = (DatabaseTransport, RabbitMQTransport)  # once, and not in each process
+
+
+def main() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who end are not waited for
+    for line in sys.stdin:
+        birth = msgspec.json.decode(line, type=Birth)
+        number = os.fork()
+        if number == 0:
+            _serve(birth)
+        print(number, flush=True)
+
+
+def _serve(birth: Birth) -> None:
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        logging.basicConfig(level=logging.ERROR, format=f"service {birth.slot}: %(message)s")
+        logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+        asyncio.run(Service(birth).run())
+        code = 0
+    except BaseException:
+        logging.exception("it ended")
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

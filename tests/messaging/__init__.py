@@ -1,0 +1,1 @@
+"""Messages between services, on the real brokers and databases."""
