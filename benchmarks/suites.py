@@ -124,12 +124,13 @@ GRPC = Suite(
         ),
         *(
             Bar(
-                f"p50 at half load, {worker}, to Zeebe's",
+                f"p50 {load}, {worker}, to Zeebe's",
                 "x",
-                ratio(f"{worker}_at_half_p50_ms", to="zeebe"),
+                ratio(f"{worker}_{name}_p50_ms", to="zeebe"),
                 1,
                 at_least=False,
             )
+            for name, load in (("at_half", "at half of what each can do"), ("at_50", "at 50 a second"))
             for worker in ("stream", "poll")
         ),
         Bar("start to ready", "s", metric("procession", "ready_seconds"), 1, at_least=False),

@@ -122,6 +122,7 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
+        await asyncio.sleep(0.01)  # who was accepted just now gets a task
         while others := asyncio.all_tasks() - {asyncio.current_task()}:  # one may just be connecting
             await self._cut(1.0, 0)
             await asyncio.wait(others, timeout=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -16,10 +17,12 @@ from procession.messaging.rabbitmq.receiver import RabbitMQReceiver
 from procession.messaging.rabbitmq.topology import declare, declare_dead_letters
 
 if TYPE_CHECKING:
-    from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+    from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 Chosen = Callable[[DeadLetter], bool]
 Found = tuple[DeadLetter, "AbstractIncomingMessage"]
+
+RETURN_SECONDS, RETURN_LOOKS = 0.1, 5
 
 
 class RabbitMQTransport(Transport):
@@ -90,7 +93,7 @@ class RabbitMQTransport(Transport):
         channel = await self._link.channel(confirms=False)
         try:
             async with self._link.reaching():
-                dead = await declare_dead_letters(channel)
+                dead = await _returned(channel)
                 async with aclosing(_each(dead, chosen)) as letters:
                     yield letters
         finally:
@@ -99,6 +102,17 @@ class RabbitMQTransport(Transport):
     async def close(self) -> None:
         await self._publisher.close()
         await self._link.close()
+
+
+async def _returned(channel: AbstractChannel) -> AbstractQueue:
+    """The queue of dead letters. A quorum queue takes back what somebody has looked at a moment after his
+    channel is closed, so one that seems to be empty is looked at again."""
+    for _ in range(RETURN_LOOKS):
+        dead = await declare_dead_letters(channel)
+        if dead.declaration_result.message_count:
+            break
+        await asyncio.sleep(RETURN_SECONDS)
+    return dead
 
 
 async def _each(dead: AbstractQueue, chosen: Chosen) -> AsyncGenerator[Found, None]:
