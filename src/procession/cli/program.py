@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from procession.cli import (
+    commands,
     databases,
     definitions,
     deploying,
@@ -47,6 +48,7 @@ for _command in (
 app.add_typer(instances.group, name="instance")
 app.add_typer(incidents.group, name="incident")
 app.add_typer(definitions.group, name="definition")
+app.add_typer(commands.group, name="commands")
 app.add_typer(databases.group, name="db")
 
 

@@ -58,9 +58,10 @@ def worker(
       procession worker shop.workers:app --db sqlite:///orders.db
       procession worker shop.workers:app --db grpc://zeebe:26500
     """
+    from procession import Procession
     from procession.client.remote import is_remote
 
-    app = _load(target)
+    app = load(target, Procession)
     if db is not None:
         app.url = db
     if is_remote(app.url) and app.credentials is None:
@@ -81,6 +82,7 @@ class Runnable(Protocol):
 
 
 R = TypeVar("R", bound=Runnable)
+T = TypeVar("T")
 
 
 async def serve(
@@ -161,24 +163,22 @@ def say(text: str, format: OutputFormat) -> None:
         sys.stdout.flush()
 
 
-def _load(target: str) -> Procession:
+def load(target: str, kind: type[T]) -> T:
     """Import the app named `module:attribute`.
 
     Raises:
-        InvalidInput: there is no such module or attribute, or it is no app.
+        InvalidInput: there is no such module or attribute, or it is no `kind`.
         ProcessionError: importing it failed.
     """
-    from procession import Procession
-
     name, _, attribute = target.partition(":")
     if not name or not attribute:
         raise InvalidInput(f"{target!r} names no app; write MODULE:APP, for example orders:app")
     sys.path.insert(0, os.getcwd())
     module = _import(name)
     app = getattr(module, attribute, None)
-    if not isinstance(app, Procession):
+    if not isinstance(app, kind):
         found = "has no" if app is None else f"is a {type(app).__name__} at"
-        raise InvalidInput(f"module {name!r} {found} {attribute!r}; it must be a Procession app")
+        raise InvalidInput(f"module {name!r} {found} {attribute!r}; it must be a {kind.__name__} app")
     return app
 
 

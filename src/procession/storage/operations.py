@@ -35,7 +35,7 @@ command_lock = sa.Table(
 )
 """One row per lock key, for good: its fencing number must never begin anew.
 
-`mirror` and `error_mirror` name the locks directory that has the files of the lock and of the error; NULL: none.
+`mirror` and `error_mirror` say which locks directory has the files of the lock and of the error.
 """
 
 command_switch = sa.Table(

@@ -13,14 +13,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from procession.engine.tables import TABLES, Index, TableSpec
-from procession.storage import operations as operations  # its tables are part of the schema
+from procession.storage import columns
+from procession.storage import operations as _operations  # noqa: F401 - its tables are part of the schema
 from procession.storage.columns import ROW_KEY, TEXT
-from procession.storage.columns import metadata as metadata
 
 VERSION = 3
 """Of the schema this program writes."""
 READABLE_SINCE = 2
 """Programs whose own version is at least this can work with it."""
+
+metadata = columns.metadata
 
 _TYPES: dict[type, sa.types.TypeEngine[Any]] = {
     int: sa.BigInteger(),

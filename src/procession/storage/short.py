@@ -8,7 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,7 +23,9 @@ from procession.storage.sqlite.locks import WriterLocks
 from procession.storage.urls import is_postgresql
 from procession.storage.versions import Versions, check_readable
 
-_SERVER_TIME = sa.literal_column("floor(extract(epoch FROM clock_timestamp())*1000)::bigint")
+_SERVER_TIME: sa.ColumnElement[int] = sa.literal_column(
+    "floor(extract(epoch FROM clock_timestamp())*1000)::bigint"
+)
 
 
 class ShortTransactions(ABC):
@@ -37,7 +39,7 @@ class ShortTransactions(ABC):
         self._pid = os.getpid()
 
     @abstractmethod
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self) -> AbstractContextManager[sa.Connection]:
         """A context with a connection in a transaction that commits at its end, unless that is an error.
 
         Raises:

@@ -25,6 +25,11 @@ COMMANDS = [
     "incident resolve",
     "definition list",
     "definition delete",
+    "commands status",
+    "commands disable",
+    "commands enable",
+    "commands unlock",
+    "commands wait",
     "db upgrade",
     "db check",
 ]

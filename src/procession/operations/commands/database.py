@@ -36,12 +36,14 @@ class DatabaseStore(LockStore):
         self._insert = postgresql.insert if database.engine.dialect.name == "postgresql" else sqlite.insert
 
     def register(self, labels: Mapping[str, str]) -> None:
-        with self._database.writing() as connection:
+        with self._database.reading() as connection:
             clock(connection, self._database.name)
             known = dict(connection.execute(sa.select(_lock.key, _lock.label)).tuples().all())
-            changed = {key: label for key, label in labels.items() if known.get(key) != label}
-            if changed:
-                # In one order, so that two who register do not wait for each other.
+        changed = {key: label for key, label in labels.items() if known.get(key) != label}
+        if changed:
+            with self._database.writing() as connection:
+                clock(connection, self._database.name)
+                # In one order, so that two who register do not wait for each other in a circle.
                 self._add(connection, sorted(changed.items()))
 
     def _add(self, connection: sa.Connection, labels: Iterable[tuple[str, str]]) -> None:
@@ -213,6 +215,4 @@ def _values(record: Record) -> dict[str, Any]:
 
 
 def _switches(rows: Iterable[sa.Row[Any]]) -> dict[str, Switch]:
-    return {
-        row.key: Switch(key=row.key, actor=row.actor, reason=row.reason, source=SOURCE) for row in rows
-    }
+    return {row.key: Switch(key=row.key, actor=row.actor, reason=row.reason, source=SOURCE) for row in rows}

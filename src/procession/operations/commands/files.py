@@ -138,7 +138,7 @@ class _Guard:
         return True
 
     def is_current(self) -> bool:
-        """Whether it is still the file that others find: the directory may have been removed and made anew."""
+        """Whether it is the file that others find: the directory may have been removed and made anew."""
         with contextlib.suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(self._file), self._folder.file(GUARD).stat())
         return False

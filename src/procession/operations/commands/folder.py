@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -73,9 +73,10 @@ class Folder:
 
     def identity(self) -> str | None:
         """Which directory this is; None if it is not there, or was never written to."""
-        with _absent():
+        try:
             return self.file(IDENTITY).read_text()
-        return None
+        except FileNotFoundError:
+            return None
 
     def make(self) -> str:
         """Make the directory if need be. Answers which one it is."""
@@ -131,22 +132,23 @@ class Folder:
 
     def remove_switch(self, key: str) -> None:
         """Remove `KEY.disabled`, if it is there."""
-        with _absent():
-            self.file(key + DISABLED).unlink()
+        self.file(key + DISABLED).unlink(missing_ok=True)
 
     # --- what people say --------------------------------------------------------------------------
 
     def has(self, name: str) -> bool:
-        with _absent():
+        try:
             self.file(name).stat()
-            return True
-        return False
+        except FileNotFoundError:
+            return False
+        return True
 
     def names(self) -> frozenset[str]:
         """Of all files; none if there is no such directory."""
-        with _absent():
+        try:
             return frozenset(os.listdir(self.path))
-        return frozenset()
+        except FileNotFoundError:
+            return frozenset()
 
     def switch(self, key: str) -> Switch | None:
         """What file disables a key."""
@@ -193,37 +195,38 @@ class Folder:
 
     def _read_lock(self, key: str) -> tuple[Holder, int] | None:
         file = self.file(key + LOCK)
-        with _absent():
+        try:
             content, changed = file.read_bytes(), _changed(file)
-            try:
-                said = msgspec.json.decode(content, type=LockFile)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                until = changed + UNKNOWN_LEASE // _MS
-                return Holder(token="", host="unknown", pid=0, locked_at=changed, expires_at=until), 0
-            started, expires = _milliseconds(said.started), _milliseconds(said.expires)
-            holder = Holder(
-                token=said.owner, host=said.host, pid=said.pid, locked_at=started, expires_at=expires
-            )
-            return holder, said.fencing_number
-        return None
+        except FileNotFoundError:
+            return None
+        try:
+            said = msgspec.json.decode(content, type=LockFile)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            until = changed + UNKNOWN_LEASE // _MS
+            return Holder(token="", host="unknown", pid=0, locked_at=changed, expires_at=until), 0
+        started, expires = _milliseconds(said.started), _milliseconds(said.expires)
+        holder = Holder(token=said.owner, host=said.host, pid=said.pid, locked_at=started, expires_at=expires)
+        return holder, said.fencing_number
 
     def _read_execution(self, key: str) -> ExecutionFile | None:
-        with _absent(), contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        try:
             return msgspec.json.decode(self.file(key + EXECUTION).read_bytes(), type=ExecutionFile)
-        return None
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
 
     def _read_error(self, key: str) -> tuple[str | None, int | None]:
         file = self.file(key + ERROR)
-        with _absent():
+        try:
             return file.read_text(errors="replace").rstrip("\n"), _changed(file)
-        return None, None
+        except FileNotFoundError:
+            return None, None
 
     def remove_old_errors(self, names: Collection[str]) -> None:
         """Remove what has been kept long enough."""
         oldest = time.time() * 1000 - ERROR_KEPT // _MS
         for name in names:
             if name.endswith(ERROR):
-                with _absent():
+                with contextlib.suppress(FileNotFoundError):
                     if _changed(self.file(name)) < oldest:
                         self.file(name).unlink()
 
@@ -240,13 +243,6 @@ class Folder:
         finally:
             if unless_there or temporary.exists():
                 temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _absent() -> Iterator[None]:
-    """What is not there is no fault."""
-    with contextlib.suppress(FileNotFoundError):
-        yield
 
 
 def _changed(file: Path) -> int:
