@@ -107,14 +107,13 @@ def status(
       procession commands status --app shop.jobs:commands --format json
       procession commands status --db postgresql://user:password@host/orders
     """
+    from procession.operations.commands import Status
+
     with _commands(app, db, locks) as commands:
         found = commands.status()
     _print(found, format)
-    if any(one.status in _BAD for one in found):
+    if any(one.status in (Status.LOCKED, Status.ERROR) for one in found):
         raise typer.Exit(ExitCode.FAILED)
-
-
-_BAD = ("LOCKED", "ERROR")
 
 
 def _print(found: Sequence[CommandStatus], format: OutputFormat) -> None:

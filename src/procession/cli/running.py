@@ -178,7 +178,7 @@ def load(target: str, kind: type[T]) -> T:
     app = getattr(module, attribute, None)
     if not isinstance(app, kind):
         found = "has no" if app is None else f"is a {type(app).__name__} at"
-        raise InvalidInput(f"module {name!r} {found} {attribute!r}; it must be a {kind.__name__} app")
+        raise InvalidInput(f"module {name!r} {found} {attribute!r}; it must be a {kind.__name__}")
     return app
 
 

@@ -25,7 +25,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     facts: Mapping[str, Any]
     """What else is known, as people read it; what is None is left out."""
     data: Mapping[str, Any]
-    """The same for programs: JSON, with keys of records as texts, as JavaScript cannot hold them as numbers."""
+    """The same for programs, as JSON; keys of records are texts: JavaScript cannot hold them as numbers."""
     next_step: str
     """What to do, such as the command that mends it."""
 

@@ -30,8 +30,8 @@ def outdated_alert(service: str, record: Record, held: Holder, now: int, *, take
         next_step=(
             "Find out why that process ended (or hangs), and whether what it did is whole."
             if taken
-            else "Find out why that process ended (or hangs); then run the command again, which takes the lock "
-            f"over, or free it: procession commands unlock {record.key}"
+            else "Find out why that process ended (or hangs). Then run the command again, which takes the "
+            f"lock over, or free it: procession commands unlock {record.key}"
         ),
     )
 

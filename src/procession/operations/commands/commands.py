@@ -164,7 +164,10 @@ class Commands:
         """
         found = self._store().overview()
         records = {record.key: record for record in found.records}
-        shown = [records.get(key) or Record(key=key, label=label) for key, label in self._shown(found)]
+        shown = [
+            msgspec.structs.replace(records.get(key) or Record(key=key, label=label), label=label)
+            for key, label in self._shown(found)
+        ]
         return [
             shown_as(self._told(record, found.now), found.now, found.switch(record.key)) for record in shown
         ]
@@ -172,9 +175,9 @@ class Commands:
     def _shown(self, found: Overview) -> list[tuple[str, str]]:
         """Keys with labels: what is registered, or where nothing is, what the store knows."""
         stored = {record.key: record.label for record in found.records}
-        if not self._registry.empty:
-            stored = {key: label for key, label in stored.items() if is_channel(key)}
-        return sorted((stored | self._registry.labels()).items())
+        channels = {key: self._registry.label(key) for key in stored if is_channel(key)}
+        shown = stored if self._registry.empty else {}
+        return sorted((shown | channels | self._registry.labels()).items())
 
     def _told(self, record: Record, now: int) -> Record:
         """The record; if its lock is outdated and nobody has noticed yet, people are told."""

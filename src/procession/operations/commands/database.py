@@ -38,7 +38,7 @@ class DatabaseStore(LockStore):
     def register(self, labels: Mapping[str, str]) -> None:
         with self._database.reading() as connection:
             clock(connection, self._database.name)
-            known = dict(connection.execute(sa.select(_lock.key, _lock.label)).tuples().all())
+            known = {row.key: row.label for row in connection.execute(sa.select(_lock.key, _lock.label))}
         changed = {key: label for key, label in labels.items() if known.get(key) != label}
         if changed:
             with self._database.writing() as connection:
