@@ -218,7 +218,7 @@ class Commands:
         """
         self._known(key)
         self._store().enable(key, _action(Operation.ENABLE, actor, reason))
-        return self._store().switch(key)
+        return self._store().glance(key).switch
 
     def unlock(self, key: str = ALL, *, actor: str | None = None, reason: str = "") -> dict[str, Holder]:
         """Take a lock (without a key: all) from its holder, whose `check` and `fence` then fail. Answers

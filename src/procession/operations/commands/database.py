@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from procession.errors import CommandLocked, StorageError
 from procession.operations.commands.keys import disabled_by
 from procession.operations.commands.mirror import Mirror
-from procession.operations.commands.port import Action, Draft, LockStore, Overview, first_of
+from procession.operations.commands.port import Action, Draft, LockStore, Overview, first
 from procession.operations.commands.records import Holder, Record, Switch
 from procession.storage.operations import command_action, command_lock, command_switch
 from procession.storage.short import ShortTransactions, clock
@@ -59,16 +59,35 @@ class DatabaseStore(LockStore):
     @contextmanager
     def changing(self, key: str) -> Iterator[Draft]:
         with self._database.writing() as connection:
-            now = clock(connection, self._database.name)
+            now, switches = self._state(connection, key)
             row = self._row(connection, key)
-            stored = _record(row)
-            before = self._mirror.obeyed(stored, row.mirror, row.error_mirror)
-            draft = Draft(before, now=now, switch=self._switch_in(connection, key))
+            draft = self._draft(row, now, switches)
+            before = draft.record
             yield draft
-            if draft.record != stored:
+            if draft.record != _record(row):
                 self._update(connection, row, before, draft.record)
             if draft.action is not None:
                 self._note(connection, key, draft.action, now)
+
+    def glance(self, key: str) -> Draft:
+        with self._database.reading() as connection:
+            now, switches = self._state(connection, key)
+            row = connection.execute(sa.select(command_lock).where(_lock.key == key)).one_or_none()
+            if row is None:
+                switch = first(switches, key) or self._mirror.switch(key)
+                return Draft(Record(key=key, label=key), now=now, switch=switch)
+            return self._draft(row, now, switches)
+
+    def _state(self, connection: sa.Connection, key: str) -> tuple[int, dict[str, Switch]]:
+        """The time, and what the database disables of a key."""
+        now = clock(connection, self._database.name)
+        query = sa.select(command_switch).where(_switch.key.in_(disabled_by(key)))
+        return now, _switches(connection.execute(query))
+
+    def _draft(self, row: sa.Row[Any], now: int, switches: Mapping[str, Switch]) -> Draft:
+        record = self._mirror.obeyed(_record(row), row.mirror, row.error_mirror)
+        switch = first(switches, record.key) or self._mirror.switch(record.key)
+        return Draft(record, now=now, switch=switch)
 
     def _row(self, connection: sa.Connection, key: str) -> sa.Row[Any]:
         # FOR NO KEY UPDATE: a transaction of the holder's that is fenced does not keep us from looking.
@@ -111,19 +130,6 @@ class DatabaseStore(LockStore):
             switches = _switches(connection.execute(sa.select(command_switch)))
         records = [self._mirror.obeyed(_record(row), row.mirror, row.error_mirror) for row in rows]
         return Overview(now=now, records=records, switches=self._mirror.switches() | switches)
-
-    def switch(self, key: str) -> Switch | None:
-        found = self._mirror.switch(key)
-        if found is not None:
-            return found
-        with self._database.reading() as connection:
-            clock(connection, self._database.name)
-            return self._switch_in(connection, key)
-
-    def _switch_in(self, connection: sa.Connection, key: str) -> Switch | None:
-        keys = disabled_by(key)
-        rows = connection.execute(sa.select(command_switch).where(_switch.key.in_(keys)))
-        return first_of(_switches(rows), keys) or self._mirror.switch(key)
 
     def disable(self, key: str, action: Action) -> None:
         with self._database.writing() as connection:

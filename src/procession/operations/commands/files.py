@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from procession.errors import StorageError, Unsupported
 from procession.operations.commands.folder import DISABLED, ERROR, EXECUTION, LOCK, Folder
 from procession.operations.commands.port import Action, Draft, LockStore, Overview, as_json
-from procession.operations.commands.records import Switch, written
+from procession.operations.commands.records import Record, Switch, written
 from procession.storage.sqlite.locks import wait_until
 
 GUARD = ".guard"
@@ -43,8 +43,7 @@ class FileStore(LockStore):
     @contextmanager
     def changing(self, key: str) -> Iterator[Draft]:
         with self._translated(), self._guarded() as guard:
-            record = self._folder.read(key, self._labels.get(key, key))
-            now = _now()
+            record, now = self._read(key), _now()
             floor = max(guard.number() + 1, now)
             draft = Draft(record, now=now, switch=self._folder.switch(key), floor=floor)
             yield draft
@@ -64,9 +63,12 @@ class FileStore(LockStore):
             records = [self._folder.read(key, self._labels.get(key, key), names) for key in sorted(keys)]
             return Overview(now=_now(), records=records, switches=switches_of(self._folder, names))
 
-    def switch(self, key: str) -> Switch | None:
+    def glance(self, key: str) -> Draft:
         with self._translated():
-            return self._folder.switch(key)
+            return Draft(self._read(key), now=_now(), switch=self._folder.switch(key))
+
+    def _read(self, key: str) -> Record:
+        return self._folder.read(key, self._labels.get(key, key))
 
     def disable(self, key: str, action: Action) -> None:
         with self._translated(), self._guarded() as guard:

@@ -161,8 +161,10 @@ class HeldLock:
         each = self._lease.total_seconds() / RENEWALS
         while not self._done.wait(min(LOOK_SECONDS, each)):
             try:
-                self._switch = self._store.switch(self.key)
-                if time.monotonic() - self._renewed_at >= each:
+                seen = self._store.glance(self.key)
+                self._switch = seen.switch
+                ours = seen.record.holder is not None and seen.record.holder.token == self._token
+                if not ours or time.monotonic() - self._renewed_at >= each:
                     self._renew()
             except LockLost as error:
                 log.error("%s", error)

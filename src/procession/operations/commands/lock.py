@@ -21,7 +21,7 @@ from procession.model.text import storable
 from procession.operations.alerts import Alert
 from procession.operations.commands.alerting import failure_alert, outdated_alert
 from procession.operations.commands.held import HeldLock, held_here
-from procession.operations.commands.port import LockStore
+from procession.operations.commands.port import Draft, LockStore
 from procession.operations.commands.records import ERROR_LINES, Record, outdated, taken, written
 
 T = TypeVar("T")
@@ -104,21 +104,26 @@ class CommandLock:
     def _take(self) -> HeldLock:
         store, asked_at = self._store(), time.monotonic()
         owner = (secrets.token_hex(8), socket.gethostname(), os.getpid())
+        # Who would be refused anyway keeps nobody waiting.
+        self._taken(store.glance(self.key), owner)
         with store.changing(self.key) as draft:
-            if draft.switch is not None:
-                raise CommandDisabled(
-                    f"{self.key} is {draft.switch}; to run it again, remove the file or use `procession "
-                    f"commands enable {draft.switch.key}`",
-                    lock_key=self.key,
-                    reason=draft.switch.reason,
-                )
             before, now = msgspec.structs.replace(draft.record, label=self._label), draft.now
-            draft.record = record = taken(before, now, owner, self._lease, draft.floor)
+            draft.record = record = self._taken(draft, owner)
         if before.holder is not None and not before.notified:
             assert outdated(before, now)
             old = before.holder
             self._tell(lambda service: outdated_alert(service, before, old, now, taken=True))
         return HeldLock(store, record, self._lease, asked_at)
+
+    def _taken(self, draft: Draft, owner: tuple[str, str, int]) -> Record:
+        if draft.switch is not None:
+            raise CommandDisabled(
+                f"{self.key} is {draft.switch}; to run it again, use `procession commands enable "
+                f"{draft.switch.key}`, or remove the file if one says so",
+                lock_key=self.key,
+                reason=draft.switch.reason,
+            )
+        return taken(draft.record, draft.now, owner, self._lease, draft.floor)
 
     def _give_back(self, held: HeldLock, error: BaseException | None) -> None:
         failure = None if error is None or not _is_failure(error) else _lines(error)

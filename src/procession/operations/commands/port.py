@@ -6,7 +6,7 @@ The conformance suite in `tests/contract/commands` holds every adapter to these 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any
@@ -59,7 +59,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     def switch(self, key: str) -> Switch | None:
         """What disables a key."""
-        return next((self.switches[by] for by in disabled_by(key) if by in self.switches), None)
+        return first(self.switches, key)
 
 
 class LockStore(ABC):
@@ -100,8 +100,9 @@ class LockStore(ABC):
         """
 
     @abstractmethod
-    def switch(self, key: str) -> Switch | None:
-        """What disables a key now. Waits for nobody.
+    def glance(self, key: str) -> Draft:
+        """What is so now, as `changing` would show it, without keeping anybody out: nothing put into the
+        draft is stored. Cheap, and waits for nobody.
 
         Raises:
             StorageError: the store cannot be read.
@@ -142,9 +143,9 @@ class LockStore(ABC):
         """Release everything. Idempotent."""
 
 
-def first_of(switches: Mapping[str, Switch], keys: Collection[str]) -> Switch | None:
-    """The first of these keys that is disabled."""
-    return next((switches[key] for key in keys if key in switches), None)
+def first(switches: Mapping[str, Switch], key: str) -> Switch | None:
+    """The first of the switches that disables a key."""
+    return next((switches[by] for by in disabled_by(key) if by in switches), None)
 
 
 def as_json(action: Action, key: str, at: str) -> dict[str, Any]:
