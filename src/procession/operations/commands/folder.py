@@ -81,7 +81,7 @@ class Folder:
     def make(self) -> str:
         """Make the directory if need be. Answers which one it is."""
         found = self.identity()
-        while not found:
+        while found is None:
             self.path.mkdir(parents=True, exist_ok=True)
             self._write(IDENTITY, secrets.token_hex(8).encode(), unless_there=True)
             found = self.identity()
@@ -132,7 +132,8 @@ class Folder:
 
     def remove_switch(self, key: str) -> None:
         """Remove `KEY.disabled`, if it is there."""
-        self.file(key + DISABLED).unlink(missing_ok=True)
+        if self.has(key + DISABLED):  # in a read-only directory not even removing nothing succeeds
+            self.file(key + DISABLED).unlink(missing_ok=True)
 
     # --- what people say --------------------------------------------------------------------------
 

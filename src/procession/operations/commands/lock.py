@@ -102,10 +102,11 @@ class CommandLock:
         return held
 
     def _take(self) -> HeldLock:
-        store, asked_at = self._store(), time.monotonic()
+        store = self._store()
         owner = (secrets.token_hex(8), socket.gethostname(), os.getpid())
         # Who would be refused anyway keeps nobody waiting.
         self._taken(store.glance(self.key), owner)
+        asked_at = time.monotonic()
         with store.changing(self.key) as draft:
             before, now = msgspec.structs.replace(draft.record, label=self._label), draft.now
             draft.record = record = self._taken(draft, owner)

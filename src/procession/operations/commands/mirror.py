@@ -116,7 +116,8 @@ class Mirror:
 
         def look() -> Switch | str | None:
             found = self._folder.switch(key)
-            if found is not None or self._mine.get(key) != self._folder.identity():
+            place = self._mine.get(key)
+            if found is not None or place is None or place != self._folder.identity():
                 return found
             return gone(self._folder, key, token)
 
