@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from procession.broker import IncidentNotice
-from procession.operations.alerts import Alert, Channel
+from procession.operations.alerts import Alert, Channel, incident_alert
 
 PATIENCE = 60.0
 """Seconds after which something that has not happened never will."""
 
 
-def an_alert(**changes: Any) -> Alert:
-    """An alert about job 7 at Ship."""
+def a_notice(**changes: Any) -> IncidentNotice:
+    """Of an incident of job 7 at Ship."""
     facts: dict[str, Any] = {
         "kind": "JOB_NO_RETRIES",
         "message": "no parcel",
@@ -27,7 +27,12 @@ def an_alert(**changes: Any) -> Alert:
         "job_type": "order_ship",
         "retries": 0,
     }
-    return Alert(service="shop", notice=IncidentNotice(**{**facts, **changes}), next_step="mend it")
+    return IncidentNotice(**{**facts, **changes})
+
+
+def an_alert(**changes: Any) -> Alert:
+    """An alert about job 7 at Ship."""
+    return incident_alert("shop", a_notice(**changes), "mend it")
 
 
 class Collecting(Channel):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         Aborted,
         AlreadyExists,
         BpmnError,
+        CommandDisabled,
+        CommandLocked,
         DatabaseBusy,
         DatabaseCorrupt,
         DatabaseFull,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         ExpressionInvalid,
         Incident,
         InvalidInput,
+        LockLost,
         NotAllowed,
         NotFound,
         NotReady,
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
         VariablesInvalid,
         WrongState,
     )
+    from procession.operations.commands import Commands
     from procession.process import Process, ProcessManager, ProcessResult
     from procession.storage.searches import (
         DefinitionStatus,
@@ -77,6 +81,8 @@ _HOMES = {
         "Aborted",
         "AlreadyExists",
         "BpmnError",
+        "CommandDisabled",
+        "CommandLocked",
         "DatabaseBusy",
         "DatabaseCorrupt",
         "DatabaseFull",
@@ -86,6 +92,7 @@ _HOMES = {
         "ExpressionInvalid",
         "Incident",
         "InvalidInput",
+        "LockLost",
         "NotAllowed",
         "NotFound",
         "NotReady",
@@ -100,6 +107,7 @@ _HOMES = {
         "VariablesInvalid",
         "WrongState",
     ),
+    "procession.operations.commands": ("Commands",),
     "procession.process": ("Process", "ProcessManager", "ProcessResult"),
     "procession.storage.searches": (
         "DefinitionStatus",
@@ -123,6 +131,9 @@ __all__ = [
     "BearerCredentials",
     "BpmnError",
     "ClientCredentials",
+    "CommandDisabled",
+    "CommandLocked",
+    "Commands",
     "Credentials",
     "DatabaseBusy",
     "DatabaseCorrupt",
@@ -142,6 +153,7 @@ __all__ = [
     "InstanceStatus",
     "InvalidInput",
     "Job",
+    "LockLost",
     "NotAllowed",
     "NotFound",
     "NotReady",

@@ -8,6 +8,9 @@
     │   └── PayloadTooLarge       past the documented limit
     ├── NotFound                  no such process, instance, job, incident, ... (any more)
     ├── WrongState                the thing exists, but not in a state that allows the command
+    │   ├── CommandLocked         somebody else runs this command now
+    │   ├── CommandDisabled       an operator has stopped it
+    │   └── LockLost              the lock was taken over, or freed by an operator
     ├── AlreadyExists             the same message id is still alive
     ├── Aborted                   the awaited instance was cancelled
     ├── DeadlineExceeded          what was waited for did not come in time
@@ -82,6 +85,36 @@ class NotFound(ProcessionError):
 
 class WrongState(ProcessionError):
     """The thing exists, but its state does not allow the command."""
+
+
+class CommandLocked(WrongState):
+    """Somebody else runs this command now: `lock_key`, and `holder` says who. Try again later."""
+
+    def __init__(self, message: str, *, lock_key: str, holder: str) -> None:
+        super().__init__(message)
+        self.lock_key = lock_key
+        self.holder = holder
+
+
+class CommandDisabled(WrongState):
+    """An operator has stopped this command, or all: `lock_key`, and `reason` as far as one was given."""
+
+    def __init__(self, message: str, *, lock_key: str, reason: str) -> None:
+        super().__init__(message)
+        self.lock_key = lock_key
+        self.reason = reason
+
+
+class LockLost(WrongState):
+    """The lock of a command is not this holder's any more: `lock_key`, and its `fencing_number` of then.
+
+    Its lease ended and somebody took it over, or an operator freed it. Stop, and write nothing more.
+    """
+
+    def __init__(self, message: str, *, lock_key: str, fencing_number: int) -> None:
+        super().__init__(message)
+        self.lock_key = lock_key
+        self.fencing_number = fencing_number
 
 
 class AlreadyExists(ProcessionError):

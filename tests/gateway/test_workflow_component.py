@@ -163,11 +163,11 @@ async def test_the_last_error_is_one_incident_and_one_alert(scene: Scene) -> Non
     (alert,) = alerts.sent
     assert tries == 5
     assert alert.service == "tests"
-    notice = alert.notice
-    assert (notice.kind, notice.message) == ("JOB_NO_RETRIES", "OSError: away 5")
-    assert (notice.process_id, notice.instance_key, notice.element_id) == (scene.id, key, "work")
-    assert (notice.job_type, notice.retries) == (scene.type("work"), 0)
-    assert notice.job_key is not None
+    said = alert.data
+    assert (said["kind"], alert.message) == ("JOB_NO_RETRIES", "OSError: away 5")
+    assert (said["process_id"], said["instance_key"], said["element_id"]) == (scene.id, str(key), "work")
+    assert (said["job_type"], said["retries"]) == (scene.type("work"), 0)
+    assert said["job_key"] is not None
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ async def test_incidents_and_panics_stop_at_once_and_are_told_once(
         sent = await alerts.wait_for(2)
     assert tries == 2
     assert len({alert.id for alert in sent}) == 2
-    assert all("no userId" in alert.notice.message for alert in sent)
+    assert all("no userId" in alert.message for alert in sent)
 
 
 async def test_exceptions_marked_fatal_are_incidents(scene: Scene) -> None:
@@ -212,7 +212,7 @@ async def test_exceptions_marked_fatal_are_incidents(scene: Scene) -> None:
         await ready(workflow)
         await workflow.start(scene.id)
         (alert,) = await alerts.wait_for(1)
-    assert alert.notice.message == "KeyError: 'what'"
+    assert alert.message == "KeyError: 'what'"
 
 
 async def test_a_missing_variable_is_an_incident(scene: Scene) -> None:
@@ -227,7 +227,7 @@ async def test_a_missing_variable_is_an_incident(scene: Scene) -> None:
         await ready(workflow)
         await workflow.start(scene.id)
         (alert,) = await alerts.wait_for(1)
-    assert "order_id" in alert.notice.message
+    assert "order_id" in alert.message
 
 
 async def test_a_failing_channel_does_not_keep_the_others_from_telling(scene: Scene) -> None:

@@ -88,7 +88,7 @@ async def test_it_goes_on_when_the_server_was_killed_and_came_back(
             await alerts.wait_for(2)
     finally:
         server.end()
-    assert len({alert.notice.instance_key for alert in alerts.sent}) == len(alerts.sent) == 2
+    assert len({alert.data["instance_key"] for alert in alerts.sent}) == len(alerts.sent) == 2
 
 
 def test_credentials_are_given_once() -> None:

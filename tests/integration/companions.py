@@ -16,8 +16,10 @@ PATIENCE = 60.0
 class Companion:
     """A process that plays a role of `roles.py`; killed at the latest when the context is left."""
 
+    module = "tests.integration.roles"
+
     def __init__(self, role: str, *arguments: str, before: tuple[str, ...] = ()) -> None:
-        command = [*before, sys.executable, "-m", "tests.integration.roles", role, *arguments]
+        command = [*before, sys.executable, "-m", self.module, role, *arguments]
         # Without buffers: lines read ahead into one would be missing from what `communicate` answers.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0
@@ -27,9 +29,13 @@ class Companion:
     def pid(self) -> int:
         return self._process.pid
 
+    def line(self) -> str:
+        """Read a line."""
+        return self._output.readline().decode().rstrip("\n")
+
     def expect(self, line: str) -> None:
         """Read a line and check it."""
-        read = self._output.readline().decode().rstrip("\n")
+        read = self.line()
         assert read == line, f"expected {line!r}, read {read!r}"
 
     def tell(self, line: str = "") -> None:

@@ -249,6 +249,9 @@ async def test_a_user_without_the_right_to_change_tables_can_work(
 
 
 BACK_TO_THE_FIRST = (
+    "DROP TABLE command_lock",
+    "DROP TABLE command_switch",
+    "DROP TABLE command_action",
     "DROP TABLE delivery",
     "DROP TABLE signal_start",
     "DROP TABLE signal_subscription",
@@ -276,7 +279,8 @@ async def test_what_the_first_version_left_goes_on(url: str) -> None:
         # Then it goes on
         await app.publish("paid", correlation_key="k")
         await completed(app, 1)
-    assert ask(url, "SELECT version FROM schema_info") == [(CURRENT,)]
+    expected = (CURRENT, schema.READABLE_SINCE)
+    assert ask(url, "SELECT version, readable_since FROM schema_info") == [expected]
 
 
 # --- SQL for others to run --------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from procession.cli import (
+    commands,
     databases,
     definitions,
     deploying,
@@ -53,6 +54,7 @@ app.add_typer(process.group, name="process")
 app.add_typer(incidents.group, name="incident")
 app.add_typer(definitions.group, name="definition")
 app.add_typer(letters.group, name="dead-letters")
+app.add_typer(commands.group, name="commands")
 app.add_typer(databases.group, name="db")
 
 

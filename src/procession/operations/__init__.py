@@ -1,1 +1,1 @@
-"""What keeps a running system in order: alerts."""
+"""What keeps a running system in order: alerts, and commands with their locks."""

@@ -14,7 +14,7 @@ from procession.client.app import Procession
 from procession.client.extension import Extension
 from procession.client.remote import is_remote
 from procession.errors import InvalidInput, Unsupported
-from procession.operations.alerts import Alert, AlertDesk, channel_for
+from procession.operations.alerts import AlertDesk, channel_for, incident_alert
 from procession.operations.alerts import Channel as AlertChannel
 from procession.process.base import Process
 from procession.process.blueprint import Blueprint, read
@@ -229,9 +229,7 @@ class ProcessManager(Extension):
         step = f"procession process restart MODULE:APP {notice.instance_key}, or abandon it"
         locks = any(one.kind.channel.fifo for one in self.blueprints if one.process_id == notice.process_id)
         what = "Its channel stands still until then. " if locks else ""
-        self._desk.hand_in(
-            Alert(service="processes", notice=notice, next_step=f"{what}When the cause is mended: {step}")
-        )
+        self._desk.hand_in(incident_alert("processes", notice, f"{what}When the cause is mended: {step}"))
 
     # --- starting ---------------------------------------------------------------------------------
 

@@ -13,21 +13,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from procession.engine.tables import TABLES, Index, TableSpec
+from procession.storage import columns
+from procession.storage import operations as _operations  # noqa: F401 - its tables are part of the schema
+from procession.storage.columns import ROW_KEY, TEXT
 
-VERSION = 2
+VERSION = 3
 """Of the schema this program writes."""
 READABLE_SINCE = 2
 """Programs whose own version is at least this can work with it."""
 
-metadata = sa.MetaData()
+metadata = columns.metadata
 
-# Texts compare by their bytes everywhere: cheaper than a language's order, and the same on each server.
-_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-# SQLite's own row number can only be an INTEGER.
-_ROW_KEY = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 _TYPES: dict[type, sa.types.TypeEngine[Any]] = {
     int: sa.BigInteger(),
-    str: _TEXT,
+    str: TEXT,
     bytes: sa.LargeBinary(),
 }
 
@@ -47,7 +46,7 @@ def column_kinds(name: str) -> dict[str, type]:
 
 
 def _column(name: str, hint: Any, *, key: bool, single: bool) -> sa.Column[Any]:
-    type_ = _ROW_KEY if key and single else _TYPES[_plain(hint)]
+    type_ = ROW_KEY if key and single else _TYPES[_plain(hint)]
     nullable = types.NoneType in typing.get_args(hint)
     return sa.Column(name, type_, primary_key=key, nullable=nullable, autoincrement=False)
 
@@ -105,7 +104,7 @@ engine_state = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("last_now", sa.BigInteger, nullable=False),
     sa.Column("clock_offset", sa.BigInteger, nullable=False),
-    sa.Column("time_zone", _TEXT, nullable=False),
+    sa.Column("time_zone", TEXT, nullable=False),
     sa.Column("next_key", sa.BigInteger, nullable=False),
 )
 """One row: the clock all nodes share, and the next block of keys."""

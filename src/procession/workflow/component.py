@@ -22,8 +22,8 @@ from procession.errors import (
     ProcessionError,
     Unsupported,
 )
-from procession.operations.alerts import Alert, AlertDesk
-from procession.operations.alerts.alert import next_step
+from procession.operations.alerts import AlertDesk, incident_alert
+from procession.operations.alerts.incident import next_step
 from procession.storage.urls import shown
 
 log = logging.getLogger("procession.workflow")
@@ -210,7 +210,7 @@ class Workflow:
 
     def _alert(self, notice: IncidentNotice) -> None:
         step = next_step(notice, None if is_remote(self._app.url) else self._address)
-        self._desk.hand_in(Alert(service=self.service, notice=notice, next_step=step))
+        self._desk.hand_in(incident_alert(self.service, notice, step))
 
     # --- leaving --------------------------------------------------------------------------------
 

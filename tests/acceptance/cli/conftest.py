@@ -79,6 +79,10 @@ class Background:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> Answer:
         self._process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> Answer:
+        """Wait for its end."""
         out, err = self._process.communicate(timeout=SECONDS)
         return Answer(self._process.returncode, "".join(self._said) + out.decode(), err.decode())
 
@@ -100,8 +104,15 @@ class Shell:
         (self.folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
     def run(self, *arguments: str, **env: str) -> Answer:
+        return self._run(*COMMAND, *arguments, **env)
+
+    def python(self, program: str) -> Answer:
+        """Run a program in this folder."""
+        return self._run(sys.executable, "-c", program)
+
+    def _run(self, *command: str, **env: str) -> Answer:
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            command,
             cwd=self.folder,
             env=self._env | env,
             capture_output=True,
@@ -130,7 +141,14 @@ class Shell:
 
     def begin(self, *arguments: str) -> Background:
         """Start a command, and wait until it says that it runs."""
-        self.running.append(Background([*COMMAND, *arguments], self.folder, self._env))
+        return self._begin(*COMMAND, *arguments)
+
+    def begin_python(self, file: str) -> Background:
+        """Start a program of this folder, and wait until it says something."""
+        return self._begin(sys.executable, file)
+
+    def _begin(self, *command: str) -> Background:
+        self.running.append(Background(command, self.folder, self._env))
         return self.running[-1]
 
 

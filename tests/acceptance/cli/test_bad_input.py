@@ -40,7 +40,7 @@ def test_a_model_with_faults_is_refused_with_all_of_them_and_makes_no_database(s
         (["start", "greeting", "--variables", "{who: 1}"], "no JSON"),
         (["status", "--db", "mysql://host/orders"], "sqlite:///orders.db"),
         (["worker", "missing:app"], "no module 'missing'"),
-        (["worker", "work:left"], "must be a Procession app"),
+        (["worker", "work:left"], "must be a Procession"),
     ],
 )
 def test_arguments_that_cannot_be_right_are_explained(shell: Shell, arguments: list[str], word: str) -> None:

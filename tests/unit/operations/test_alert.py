@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from procession.operations.alerts.alert import next_step
-from tests.alerting import an_alert
+from procession.operations.alerts.incident import next_step
+from tests.alerting import a_notice, an_alert
 
 
 def test_the_subject_is_one_line_of_bounded_length() -> None:
@@ -47,16 +47,16 @@ def test_incidents_without_a_known_key_have_an_id_by_job_and_time() -> None:
 
 
 def test_the_next_step_is_a_command_that_can_be_pasted() -> None:
-    step = next_step(an_alert().notice, "postgresql://me@host/my db")
+    step = next_step(a_notice(), "postgresql://me@host/my db")
     assert step.endswith("procession incident resolve 9 --retries 3 --db 'postgresql://me@host/my db'")
 
 
 def test_an_incident_without_a_job_needs_no_retries() -> None:
-    step = next_step(an_alert(job_key=None, job_type=None, retries=None).notice, "sqlite:///o.db")
+    step = next_step(a_notice(job_key=None, job_type=None, retries=None), "sqlite:///o.db")
     assert step.endswith("procession incident resolve 9 --db sqlite:///o.db")
 
 
 def test_on_a_foreign_server_it_names_the_instance() -> None:
-    step = next_step(an_alert(incident_key=None).notice, None)
+    step = next_step(a_notice(incident_key=None), None)
     assert "procession incident list --instance 5" in step
     assert "Operate" in step

@@ -82,7 +82,7 @@ class MailChannel(Channel):
         message["Subject"] = alert.subject
         message["From"] = self.sender
         message["To"] = ", ".join(self.recipients)
-        message["Date"] = format_datetime(alert.notice.at)
+        message["Date"] = format_datetime(alert.at)
         message["Message-ID"] = f"<{alert.id}@procession.invalid>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence notice answers it
         message.set_content(alert.text)

@@ -22,6 +22,8 @@ _OPTIONS = {
     "idle_in_transaction_session_timeout": "10s",
     "tcp_user_timeout": "30s",
 }
+_PATIENCE = ("synchronous_commit", "lock_timeout", "idle_in_transaction_session_timeout", "tcp_user_timeout")
+_SHORT = {name: _OPTIONS[name] for name in _PATIENCE}
 _KEEP_ALIVE = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -72,6 +74,10 @@ class Address:
 
     def for_batches(self) -> dict[str, Any]:
         return {**self.parameters(**_OPTIONS), "application_name": "procession"}
+
+    def for_short(self) -> dict[str, Any]:
+        """For short transactions that SQLAlchemy writes."""
+        return {**self.parameters(**_SHORT), "application_name": "procession"}
 
     def for_wire(self, application_name: str) -> dict[str, Any]:
         # A notification is only a reason to look: nobody waits for a disk because of it.
