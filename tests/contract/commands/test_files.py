@@ -208,3 +208,13 @@ def test_a_lock_in_a_directory_made_anew_is_still_held(database_place: Place) ->
         # And the file is back with the next renewal
         lock.check()
         assert place.file("get-orders.lock").exists()
+
+
+def test_a_lock_freed_on_another_host_leaves_no_file_behind(database_place: Place) -> None:
+    place = database_place
+    # Given a holder, and an operator on a host with a directory of its own
+    with losing(place.open().lock(KEY)):
+        place.open(locks=place.folder.with_name("elsewhere")).unlock(KEY)
+        assert place.file("get-orders.lock").exists()
+    # When the holder has left its block, the file is gone
+    assert not place.file("get-orders.lock").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from datetime import timedelta
@@ -175,3 +176,30 @@ def test_nothing_is_stored_of_a_change_that_fails(place: Place) -> None:
 
     with store.changing(KEY) as draft:
         assert (draft.record.fence, draft.record.error) == (0, None)
+
+
+def test_a_fork_has_no_part_in_the_lock(place: Place) -> None:
+    with place.open().lock(KEY) as lock:
+        # When a process that was forked in the block leaves it with an error
+        pid = os.fork()
+        if pid == 0:
+            stops = lock.should_stop()
+            place.open().lock(KEY)._give_back(lock, ValueError("not ours"))
+            os._exit(0 if stops else 1)
+        _, code = os.waitpid(pid, 0)
+        # Then it was told to stop, and the lock is its parent's as before
+        assert code == 0
+        lock.check()
+        with pytest.raises(CommandLocked):
+            place.open().lock(KEY).__enter__()
+
+
+def test_a_block_may_be_left_in_another_thread(place: Place) -> None:
+    block = place.open().lock(KEY)
+    block.__enter__()
+    thread = threading.Thread(target=block.__exit__, args=(None, None, None))
+    thread.start()
+    thread.join()
+
+    with place.open().lock(KEY):
+        pass

@@ -81,7 +81,7 @@ def _racer(place: str, locks: str, folder: Path, total: int) -> None:
             with commands.lock(KEY) as lock:
                 witness.see(lock)
         except (CommandLocked, DatabaseBusy):
-            time.sleep(random.uniform(0, 0.2))
+            time.sleep(random.uniform(0, 0.4))
 
 
 def racers(place: str, locks: str, folder: str, count: str, total: str, kills: str) -> None:

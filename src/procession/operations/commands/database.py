@@ -61,6 +61,8 @@ class DatabaseStore(LockStore):
         with self._database.writing() as connection:
             now, switches = self._state(connection, key)
             row = self._row(connection, key)
+            if row.token is None:
+                self._mirror.remove_stray(key)
             draft = self._draft(row, now, switches)
             before = draft.record
             yield draft

@@ -81,6 +81,11 @@ class HeldLock:
     def __repr__(self) -> str:
         return f"HeldLock(key={self.key!r}, fencing_number={self.fencing_number})"
 
+    @property
+    def forked(self) -> bool:
+        """Whether this process was forked from the one that holds the lock: it has no part in it."""
+        return self._pid != os.getpid()
+
     # --- what a run asks --------------------------------------------------------------------------
 
     def should_stop(self) -> bool:
@@ -93,7 +98,7 @@ class HeldLock:
         """Why the run should end now, for logs; None: it should not."""
         if self._lost is not None:
             return self._lost.message
-        if self._pid != os.getpid():
+        if self.forked:
             return FORKED
         if time.monotonic() - self._renewed_at >= self._lease.total_seconds():
             return f"the lock {self.key} could not be renewed for a whole lease"
@@ -150,7 +155,7 @@ class HeldLock:
             raise self._lost
 
     def _must_be_ours(self) -> None:
-        if self._pid != os.getpid():
+        if self.forked:
             raise NotReady(FORKED)
         if self._lost is not None:
             raise self._lost
@@ -196,8 +201,6 @@ class HeldLock:
         Raises:
             LockLost: it was lost meanwhile.
         """
-        if self._pid != os.getpid():
-            return None  # a fork leaves the block too; the lock is its parent's
         self._done.set()
         self._keeper.join()
         record: Record | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import socket
@@ -98,7 +99,8 @@ class CommandLock:
         assert held is not None
         assert reset is not None
         self._held = self._reset = None
-        held_here.reset(reset)
+        with contextlib.suppress(ValueError):  # the block is left in another context than it was entered in
+            held_here.reset(reset)
         return held
 
     def _take(self) -> HeldLock:
@@ -127,6 +129,8 @@ class CommandLock:
         return taken(draft.record, draft.now, owner, self._lease, draft.floor)
 
     def _give_back(self, held: HeldLock, error: BaseException | None) -> None:
+        if held.forked:
+            return  # a fork leaves the block, too; the lock is its parent's
         failure = None if error is None or not _is_failure(error) else _lines(error)
         try:
             record = held.release(failure)

@@ -94,6 +94,11 @@ class Mirror:
 
         return self._do(look, {})
 
+    def remove_stray(self, key: str) -> None:
+        """Remove the file of a lock that nobody holds: it was freed elsewhere, or never committed."""
+        if self._do(lambda: self._folder.has(key + LOCK), False):
+            self._do(lambda: self._folder.file(key + LOCK).unlink(missing_ok=True), None)
+
     def remove_old_errors(self) -> None:
         try:
             self._folder.remove_old_errors(self._folder.names())
