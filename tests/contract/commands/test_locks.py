@@ -10,7 +10,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from procession.errors import CommandLocked, InvalidInput, LockLost, NotFound
+from procession.errors import CommandLocked, InvalidInput, LockLost, NotFound, NotReady
+from procession.operations.commands import held_lock
 
 from .places import Place, losing
 
@@ -201,5 +202,7 @@ def test_a_block_may_be_left_in_another_thread(place: Place) -> None:
     thread.start()
     thread.join()
 
+    with pytest.raises(NotReady, match="no command runs here"):
+        held_lock()
     with place.open().lock(KEY):
         pass

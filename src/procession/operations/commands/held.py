@@ -45,7 +45,7 @@ def held_lock() -> HeldLock:
         NotReady: no command runs here under a lock.
     """
     found = held_here.get()
-    if found is None:
+    if found is None or found.given_back:
         raise NotReady(
             "no command runs here; call this in a function of @command, or inside command_lock(...)"
         )
@@ -85,6 +85,11 @@ class HeldLock:
     def forked(self) -> bool:
         """Whether this process was forked from the one that holds the lock: it has no part in it."""
         return self._pid != os.getpid()
+
+    @property
+    def given_back(self) -> bool:
+        """Whether its block was left, in whatever thread."""
+        return self._done.is_set()
 
     # --- what a run asks --------------------------------------------------------------------------
 
