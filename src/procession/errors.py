@@ -5,7 +5,8 @@
     │   ├── DeploymentRejected    a model has faults; all of them are listed in `.faults`
     │   ├── ExpressionInvalid     a FEEL text does not parse
     │   ├── VariablesInvalid      variables are no JSON object, or not JSON at all
-    │   └── PayloadTooLarge       past the documented limit
+    │   ├── PayloadTooLarge       past the documented limit
+    │   └── TaskIdRefused         a task id that was not made here, or was altered
     ├── NotFound                  no such process, instance, job, incident, ... (any more)
     ├── WrongState                the thing exists, but not in a state that allows the command
     │   ├── CommandLocked         somebody else runs this command now
@@ -28,6 +29,7 @@
 Handlers raise two more, which are answers rather than faults: `BpmnError` throws a
 business error in the process, `Incident` stops retrying at once. Steps of a `Process` raise
 `ProcessError`, which holds it at once with a status of its own, and `ProcessEnded`, which skips the rest.
+Stages of a `BusinessCase` raise `CaseError`, which fails them for good.
 """
 
 from __future__ import annotations
@@ -77,6 +79,10 @@ class VariablesInvalid(InvalidInput):
 
 class PayloadTooLarge(InvalidInput):
     """A command carries more than the documented limit."""
+
+
+class TaskIdRefused(InvalidInput):
+    """A reply came with a task id that was forged, altered, cut, or made with keys that are not ours."""
 
 
 class NotFound(ProcessionError):
@@ -218,3 +224,18 @@ class ProcessEnded(Exception):
         super().__init__(message)
         self.message = message
         self.data = data
+
+
+class CaseError(Exception):
+    """Raised by a stage of a business case that has failed for good: trying again would not help.
+
+    The case goes on with its `@catch`, or is held with an incident if it has none.
+
+    Args:
+        code: what the `@catch` and clients tell failures apart by.
+    """
+
+    def __init__(self, message: str, *, code: str = "failed") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code

@@ -166,6 +166,18 @@ class Commands(ABC):
         published: int = await self._send(command, size)
         return published
 
+    async def correlate(self, name: str, *, correlation_key: str, variables: Any = None) -> int:
+        """Publish a message to those who wait for it now; answers its key. It is durable when this returns.
+
+        Raises:
+            NotFound: nobody waits for it; nothing happened.
+            Unsupported: a remote server's gRPC cannot say whether somebody did.
+        """
+        texts, size = encode_variables(variables)
+        command = c.PublishMessage(name, correlation_key, variables=texts, must_reach=True)
+        correlated: int = await self._send(command, size)
+        return correlated
+
     async def broadcast(self, name: str, variables: Any = None) -> int:
         """Broadcast a signal; answers its key. It is durable when this returns.
 

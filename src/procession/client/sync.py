@@ -146,6 +146,10 @@ class SyncProcession:
         )
         return self._call(published)
 
+    def correlate(self, name: str, *, correlation_key: str, variables: Any = None) -> int:
+        """See `Procession.correlate`."""
+        return self._call(self._app.correlate(name, correlation_key=correlation_key, variables=variables))
+
     def broadcast(self, name: str, variables: Any = None) -> int:
         """See `Procession.broadcast`."""
         return self._call(self._app.broadcast(name, variables))

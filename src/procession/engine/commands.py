@@ -154,6 +154,8 @@ class PublishMessage(Command, frozen=True):
     variables: Variables = {}
     key: int | None = None
     tenant: str = DEFAULT_TENANT
+    must_reach: bool = False
+    """Whether it is refused if nobody waits for it."""
 
 
 class CorrelateMessage(Command, frozen=True):

@@ -3,7 +3,7 @@
 Importing it loads neither a driver nor the RabbitMQ client; `connect` loads what its URL needs.
 """
 
-from procession.messaging.consumer import Consumer
+from procession.messaging.consumer import Consumer, Rejected
 from procession.messaging.inbox import Inbox
 from procession.messaging.message import Message
 from procession.messaging.outbox import Outbox
@@ -21,6 +21,7 @@ __all__ = [
     "Message",
     "Outbox",
     "Receiver",
+    "Rejected",
     "Relay",
     "Transport",
     "acreate_tables",

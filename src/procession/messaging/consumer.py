@@ -28,14 +28,19 @@ LONGEST_PAUSE = timedelta(seconds=5)
 LONGEST_REASON = 2000
 
 
+class Rejected(Exception):
+    """Raised by a handler for what can never be handled: it is a dead letter at once, with this reason."""
+
+
 class Consumer:
     """Gives the messages of a queue to a handler while it runs: `async with Consumer(...):`.
 
     A message is acknowledged after its handler has returned, so commit the effect in the handler (with an
     `Inbox`, because a message may come again). A handler that raises has the message delivered again
     after a pause of 0.1 to 5 seconds; after the last delivery the queue allows, it becomes a dead letter
-    with the error as its reason. Leaving the block takes no more messages and waits for the handlers that
-    run; `await consumer.run()` instead goes on until `stop` is called.
+    with the error as its reason; one that raises `Rejected` makes it one at once. Leaving the block takes
+    no more messages and waits for the handlers that run; `await consumer.run()` instead goes on until
+    `stop` is called.
 
     Args:
         transport: where the queue is.
@@ -142,8 +147,9 @@ class Consumer:
 
     async def _failed(self, delivery: Delivery, error: BaseException) -> None:
         message = delivery.message
-        reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
-        if message.attempt >= self._limit:
+        rejected = isinstance(error, Rejected)
+        reason = (str(error) if rejected else f"{type(error).__name__}: {error}")[:LONGEST_REASON]
+        if rejected or message.attempt >= self._limit:
             log.error("message %s of %s is a dead letter: %s", message.id, self._queue, reason)
             await self._settle(delivery.bury(reason), message)
             return

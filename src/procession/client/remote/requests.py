@@ -93,6 +93,10 @@ def _started(response: Any) -> c.Started:
 
 @_builds(c.PublishMessage)
 def _publish(command: c.PublishMessage, _: Held | None) -> Call:
+    if command.must_reach:
+        raise Unsupported(
+            "a remote server's gRPC cannot say whether anybody waits for a message: use `publish` with a ttl"
+        )
     request = pb.PublishMessageRequest(
         name=command.name,
         correlationKey=command.correlation_key,

@@ -27,7 +27,7 @@ from procession.engine.records import (
     StartSubscription,
 )
 from procession.engine.run import Run
-from procession.errors import AlreadyExists, InvalidInput
+from procession.errors import AlreadyExists, InvalidInput, NotFound
 
 _variables = msgspec.json.Decoder(dict[str, str])
 
@@ -52,6 +52,10 @@ class Publish(Handler[c.PublishMessage]):
         expires_at = run.now + max(command.ttl, 0)
         reached = _deliver(command, key, expires_at, run)
         reached += _start(command, key, expires_at, reached, run)
+        if command.must_reach and not reached:
+            raise NotFound(
+                f"nobody waits for message {command.name!r} with correlation key {command.correlation_key!r}"
+            )
         if command.ttl > 0:
             _buffer(command, key, expires_at, reached, run)
         return key

@@ -1,0 +1,330 @@
+"""The manager of business cases: what an app and its users hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from procession.client.extension import Extension
+from procession.client.remote import is_remote
+from procession.errors import InvalidInput, Unsupported
+from procession.messaging import Consumer, connect
+from procession.process.cases.answering import Answering, Refusal
+from procession.process.cases.asking import Asker, Sender, reply_queue
+from procession.process.cases.base import BusinessCase
+from procession.process.cases.blueprint import CaseBlueprint, read
+from procession.process.cases.context import checked_json
+from procession.process.cases.deploying import deploy
+from procession.process.cases.hiding import Hiding
+from procession.process.cases.info import ENDED, CaseDetail, CaseInfo, CaseStatus
+from procession.process.cases.keys import Keyring
+from procession.process.cases.looking import CaseLooker
+from procession.process.cases.progress import CASE, PAYLOAD, Progress
+from procession.process.cases.running import StageRunner
+from procession.process.cases.watching import Watch
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from procession.client.app import Procession
+    from procession.client.instance import Instance
+    from procession.client.worker import Worker
+
+REPLIES_AT_ONCE = 50
+REQUESTS_AT_ONCE = 100
+
+
+class CaseManager(Extension):
+    """Runs the business cases of an app.
+
+        app = Procession("postgresql://...")
+        cases = CaseManager(app, broker="amqp://...", keys=["2026:..."])
+        cases.register(OpenAccount)
+
+    While the app runs with workers (`serve=True`), it runs stages, sends requests to `serviceQ.<service>`
+    and takes in replies from `serviceQ@<case>.<api>`. Give it to `procession worker` and `procession case
+    serve` as the app.
+
+    Args:
+        broker: where services are reached, as for `procession.messaging.connect`; None: in queues in the
+            app's own database.
+        keys: secret keys as `procession case key` makes them, the first one in use; None: those in
+            PROCESSION_CASE_KEYS. All processes of an installation need the same.
+        concurrency: runs of one stage at once in this process.
+
+    Raises:
+        InvalidInput: there is no key, or one is wrong; or no broker is given and the app's engine is remote.
+    """
+
+    def __init__(
+        self,
+        app: Procession,
+        *,
+        broker: str | None = None,
+        keys: Sequence[str] | None = None,
+        concurrency: int = 10,
+    ) -> None:
+        self.app = app
+        self._broker = broker
+        self._keys = Keyring(keys) if keys is not None else Keyring.from_environment()
+        self._concurrency = concurrency
+        self.registered: dict[str, CaseBlueprint] = {}
+        """By process id."""
+        self.refused: Counter[Refusal] = Counter()
+        """Replies that had no effect, since this process began."""
+        self._hidings: dict[str, Hiding] = {}
+        self._askers: dict[str, Asker] = {}
+        self._open = AsyncExitStack()
+        self._watch: Watch | None = None
+        app.extend(self)
+
+    # --- before the app runs ----------------------------------------------------------------------
+
+    def register(self, *kinds: type[BusinessCase]) -> None:
+        """Register business case classes; all, or none. Several apis of one case may be registered.
+
+        Raises:
+            InvalidInput: a class has faults, all of which are named; or its case and api are registered.
+        """
+        blueprints = [read(kind) for kind in kinds]
+        for blueprint in blueprints:
+            if blueprint.process_id in self.registered:
+                other = self.registered[blueprint.process_id].kind.__name__
+                raise InvalidInput(
+                    f"business case {blueprint.kind.__name__}: api {blueprint.api!r} of "
+                    f"{blueprint.case_id!r} is {other} already"
+                )
+            self.registered[blueprint.process_id] = blueprint
+            self._handle(blueprint)
+
+    def _handle(self, blueprint: CaseBlueprint) -> None:
+        hiding = self._hidings[blueprint.process_id] = Hiding(blueprint.kind.HIDDEN, self._keys)
+        for stage in blueprint.stages:
+            task = self.app.task(blueprint.job_type(stage), concurrency=self._concurrency)
+            task(StageRunner(blueprint, stage, self._keys).handler)
+        asker = self._askers[blueprint.process_id] = Asker(blueprint, hiding)
+        self.app.task(blueprint.send_type, concurrency=REQUESTS_AT_ONCE)(asker.handle)
+
+    @property
+    def blueprints(self) -> list[CaseBlueprint]:
+        """What is registered, by case and api."""
+        return [one for _, one in sorted(self.registered.items())]
+
+    @property
+    def broker(self) -> str:
+        """Where requests and replies are: the broker, or the app's database.
+
+        Raises:
+            InvalidInput: none is given, and the app's engine is remote.
+        """
+        if self._broker is not None:
+            return self._broker
+        if is_remote(self.app.url):
+            raise InvalidInput(
+                "business cases on a remote engine need a broker for their requests: give "
+                "CaseManager(broker='amqp://...'), or the URL of a database with queues"
+            )
+        return self.app.url
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether queues are in the database because no broker is configured."""
+        return self._broker is None
+
+    # --- the app's life ---------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        if not is_remote(self.app.url):
+            self._watch = Watch(lambda: self.app._backend.reader("watching cases"))
+        if self.app.serve:
+            await deploy(self.app, self.blueprints)
+
+    async def begin(self, workers: Sequence[Worker]) -> None:
+        transport = await self._open.enter_async_context(connect(self.broker))
+        sender = Sender(transport)
+        for blueprint in self.blueprints:
+            self._askers[blueprint.process_id].sender = sender
+            answering = Answering(
+                self.app,
+                blueprint,
+                self._keys,
+                self._hidings[blueprint.process_id],
+                self.refused,
+                remote=is_remote(self.app.url),
+            )
+            consumer = Consumer(
+                transport, reply_queue(blueprint.process_id), answering.handle, prefetch=REPLIES_AT_ONCE
+            )
+            await self._open.enter_async_context(consumer)
+
+    async def end(self) -> None:
+        for asker in self._askers.values():
+            asker.sender = None
+        await self._open.aclose()
+        if self._watch is not None:
+            await self._watch.close()
+            self._watch = None
+
+    # --- cases ------------------------------------------------------------------------------------
+
+    def blueprint_of(self, case: type[BusinessCase] | str, api: str | None = None) -> CaseBlueprint:
+        """What is registered for a class, or for a class's name or case id and an api.
+
+        Args:
+            api: None: the only one there is.
+
+        Raises:
+            InvalidInput: nothing is, or several apis are and none is named.
+        """
+        found = [
+            one
+            for one in self.blueprints
+            if (one.kind is case or (isinstance(case, str) and case in (one.case_id, one.kind.__name__)))
+            and api in (None, one.api)
+        ]
+        if len(found) == 1:
+            return found[0]
+        name = case if isinstance(case, str) else case.__name__
+        if found:
+            raise InvalidInput(f"case {name!r} has the apis {', '.join(one.api for one in found)}: name one")
+        known = ", ".join(f"{one.case_id} {one.api}" for one in self.blueprints) or "nothing"
+        raise InvalidInput(f"case {name!r}{f' {api}' if api else ''} is not registered; there are: {known}")
+
+    async def start(
+        self,
+        case: type[BusinessCase] | str,
+        payload: Any = None,
+        *,
+        api: str | None = None,
+        business_key: str | None = None,
+        idempotency_key: str | None = None,
+        connection: sa.Connection | AsyncConnection | None = None,
+    ) -> Instance:
+        """Start a case with a payload (JSON). It is durable when this returns.
+
+        Args:
+            case, api: as in `blueprint_of`.
+            business_key: a name of yours for it.
+            idempotency_key: a repeated start answers the first case (`created` is False).
+            connection: as in `Procession.start`.
+
+        Raises:
+            InvalidInput: it is not registered, or the payload cannot be written as JSON.
+        """
+        blueprint = self.blueprint_of(case, api)
+        hidden = self._hidings[blueprint.process_id].hidden(checked_json("the payload", payload))
+        return await self.app.start(
+            blueprint.process_id,
+            {PAYLOAD: hidden, CASE: Progress(stage=blueprint.first)},
+            business_key=business_key,
+            idempotency_key=idempotency_key,
+            connection=connection,
+        )
+
+    def looker(self) -> CaseLooker:
+        """Answers questions from the database.
+
+        Raises:
+            Unsupported: the engine is remote.
+        """
+        return CaseLooker(self.app._backend.reader("looking at cases"), self.registered)
+
+    async def search(
+        self,
+        *,
+        case: type[BusinessCase] | str | None = None,
+        api: str | None = None,
+        status: CaseStatus | None = None,
+        business_key: str | None = None,
+        limit: int = 100,
+    ) -> list[CaseInfo]:
+        """Cases that match all that is given, newest first. Needs the database.
+
+        Raises:
+            InvalidInput: the case or api is not registered.
+        """
+        return await asyncio.to_thread(
+            self.looker().search,
+            process_ids=self.process_ids(case, api),
+            status=status,
+            business_key=business_key,
+            limit=limit,
+        )
+
+    def process_ids(self, case: type[BusinessCase] | str | None, api: str | None) -> list[str]:
+        """Of all apis of a case, or of all cases.
+
+        Raises:
+            InvalidInput: none is registered.
+        """
+        found = [
+            one.process_id
+            for one in self.blueprints
+            if case in (None, one.kind, one.case_id, one.kind.__name__) and api in (None, one.api)
+        ]
+        if not found:
+            raise InvalidInput(f"no case {case or ''} {api or ''} is registered here")
+        return found
+
+    async def show(self, key: int) -> CaseDetail:
+        """One case with its data and stages. Needs the database.
+
+        Raises:
+            NotFound: there is none of the registered ones with this key.
+        """
+        return await asyncio.to_thread(self.looker().detail, key)
+
+    async def follow(self, key: int) -> AsyncIterator[CaseDetail]:
+        """The case as it is now, and again whenever it has gone on, until it has ended.
+
+        What happens in quick succession is told together. Needs the database.
+
+        Raises:
+            NotFound: there is none of the registered ones with this key.
+        """
+        watch = self._watching()
+        mark = None
+        told: CaseDetail | None = None
+        while told is None or told.info.status not in ENDED:
+            mark = await watch.changed(key, mark)
+            detail = await self.show(key)
+            if detail != told:
+                yield detail
+            told = detail
+
+    async def wait(self, key: int, timeout: timedelta) -> CaseDetail:
+        """The case once it has ended, or as it is after `timeout`. Needs the database.
+
+        Raises:
+            NotFound: there is none of the registered ones with this key.
+        """
+        watch, mark = self._watching(), None
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                while (mark := await watch.changed(key, mark)) is not None and not mark.ended:
+                    pass
+        except TimeoutError:
+            pass
+        return await self.show(key)
+
+    def _watching(self) -> Watch:
+        if self._watch is None:
+            raise Unsupported("watching cases needs the database, in a running app")
+        return self._watch
+
+
+def cases_of(app: Procession) -> CaseManager:
+    """The case manager of an app.
+
+    Raises:
+        InvalidInput: it has none.
+    """
+    found = app.extension(CaseManager)
+    if found is None:
+        raise InvalidInput("the app has no CaseManager: make one with CaseManager(app)")
+    return found
