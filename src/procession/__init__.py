@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Aborted,
         AlreadyExists,
         BpmnError,
+        CaseError,
         CommandDisabled,
         CommandLocked,
         DatabaseBusy,
@@ -47,12 +48,14 @@ if TYPE_CHECKING:
         ResourceExhausted,
         SchemaMismatch,
         StorageError,
+        TaskIdRefused,
         Unsupported,
         VariablesInvalid,
         WrongState,
     )
     from procession.operations.commands import Commands
     from procession.process import Process, ProcessManager, ProcessResult
+    from procession.process.cases import BusinessCase, CaseManager, catch, stage
     from procession.storage.searches import (
         DefinitionStatus,
         IncidentInfo,
@@ -81,6 +84,7 @@ _HOMES = {
         "Aborted",
         "AlreadyExists",
         "BpmnError",
+        "CaseError",
         "CommandDisabled",
         "CommandLocked",
         "DatabaseBusy",
@@ -103,12 +107,14 @@ _HOMES = {
         "ResourceExhausted",
         "SchemaMismatch",
         "StorageError",
+        "TaskIdRefused",
         "Unsupported",
         "VariablesInvalid",
         "WrongState",
     ),
     "procession.operations.commands": ("Commands",),
     "procession.process": ("Process", "ProcessManager", "ProcessResult"),
+    "procession.process.cases": ("BusinessCase", "CaseManager", "catch", "stage"),
     "procession.storage.searches": (
         "DefinitionStatus",
         "IncidentInfo",
@@ -130,6 +136,9 @@ __all__ = [
     "BasicCredentials",
     "BearerCredentials",
     "BpmnError",
+    "BusinessCase",
+    "CaseError",
+    "CaseManager",
     "ClientCredentials",
     "CommandDisabled",
     "CommandLocked",
@@ -173,11 +182,14 @@ __all__ = [
     "StorageError",
     "SyncInstance",
     "SyncProcession",
+    "TaskIdRefused",
     "Unsupported",
     "VariablesInvalid",
     "WaitingAt",
     "WrongState",
     "__version__",
+    "catch",
+    "stage",
 ]
 
 
