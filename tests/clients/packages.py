@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import shutil
+import ssl
 import subprocess
 import tempfile
 from pathlib import Path
@@ -56,12 +57,22 @@ def install() -> Packages:
     return Packages(home / "bin" / "node", folder / "node_modules")
 
 
+def _certificates() -> dict[str, str]:
+    """Node looks at no certificates of the system, which may have those of a proxy on the way."""
+    found = ssl.get_default_verify_paths().cafile
+    return {} if found is None else {"NODE_EXTRA_CA_CERTS": found}
+
+
 def _npm_ci(home: Path, folder: Path) -> None:
     npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     done = subprocess.run(
         [home / "bin" / "node", npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=folder,
-        env={**os.environ, "PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"},
+        env={
+            **_certificates(),
+            **os.environ,
+            "PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        },
         capture_output=True,
         text=True,
         timeout=INSTALL_SECONDS,

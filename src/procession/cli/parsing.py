@@ -29,6 +29,21 @@ _UNITS = {
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def read_address(text: str, option: str) -> tuple[str, int]:
+    """Host and port of `[HOST:]PORT`; the host is 127.0.0.1 unless given.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise InvalidInput(f"{option} {text!r} is no [HOST:]PORT, such as 8080 or 0.0.0.0:8080")
+    return host.strip("[]") or LOOPBACK[0], int(port)
+
+
 def read_file(path: Path) -> bytes:
     """The content of a file.
 
@@ -50,8 +65,7 @@ def read_variables(text: str | None) -> Mapping[str, Any] | None:
     """
     if text is None:
         return None
-    what = f"file {text[1:]}" if text.startswith("@") else "--variables"
-    content = read_file(Path(text[1:])) if text.startswith("@") else text.encode(errors="surrogateescape")
+    what, content = _content(text, "--variables")
     try:
         value = _decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -63,6 +77,26 @@ def read_variables(text: str | None) -> Mapping[str, Any] | None:
             f'{what} must be a JSON object such as \'{{"order_id": "A-1"}}\', not {_json_kind(value)}'
         )
     return value
+
+
+def read_json(text: str, option: str) -> Any:
+    """A JSON value, or the content of the file named after an `@`; fractions are Decimals.
+
+    Raises:
+        InvalidInput: the file cannot be read, or there is no JSON.
+    """
+    what, content = _content(text, option)
+    try:
+        return _decoder.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"{what} holds no JSON: {error}") from error
+
+
+def _content(text: str, option: str) -> tuple[str, bytes]:
+    """What it is called in errors, and the text itself or that of the file named after an `@`."""
+    if text.startswith("@"):
+        return f"file {text[1:]}", read_file(Path(text[1:]))
+    return option, text.encode(errors="surrogateescape")
 
 
 def _json_kind(value: Any) -> str:

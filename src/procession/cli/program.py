@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from procession.cli import (
+    cases,
     commands,
     databases,
     definitions,
@@ -51,6 +52,7 @@ for _command in (
     app.command(epilog=EXIT_CODES)(_command)
 app.add_typer(instances.group, name="instance")
 app.add_typer(process.group, name="process")
+app.add_typer(cases.group, name="case")
 app.add_typer(incidents.group, name="incident")
 app.add_typer(definitions.group, name="definition")
 app.add_typer(letters.group, name="dead-letters")

@@ -14,6 +14,7 @@ import typer
 
 from procession.cli.options import DEFAULT_DATABASE, Database, Format, OutputFormat, Upgrade
 from procession.cli.output import print_json, print_text
+from procession.cli.parsing import LOOPBACK, read_address
 from procession.cli.processes import Children, reserve, when_orphaned
 from procession.cli.running import announce, say, serve
 from procession.client.remote import is_remote, shown
@@ -21,8 +22,6 @@ from procession.errors import InvalidInput, ProcessionError
 
 if TYPE_CHECKING:
     from procession.gateway.grpc.server import GrpcServer
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Grpc = Annotated[
     str | None,
@@ -77,9 +76,11 @@ def up(
     if grpc is None:
         _without_grpc(db, tls_cert or tls_key, processes, upgrade, format)
         return
+    host, port = read_address(grpc, "--grpc")
     where = Where(
         database=db,
-        **_address(grpc),
+        host=host,
+        port=port,
         certificate=tls_cert,
         key=tls_key,
         processes=processes,
@@ -114,18 +115,6 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
         tls += [f"--tls-key={self.key}"] if self.key is not None else []
         upgrade = "--upgrade" if self.upgrade else "--no-upgrade"
         return ["up", "--child", f"--db={self.database}", f"--grpc={self.address}", *tls, upgrade]
-
-
-def _address(text: str) -> dict[str, Any]:
-    """Host and port of `[HOST:]PORT`.
-
-    Raises:
-        InvalidInput: it is something else.
-    """
-    host, _, port = text.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:
-        raise InvalidInput(f"--grpc {text!r} is no [HOST:]PORT, such as 26500 or 0.0.0.0:26500")
-    return {"host": host.strip("[]") or LOOPBACK[0], "port": int(port)}
 
 
 def _without_grpc(db: str, tls: Path | None, processes: int, upgrade: bool, format: OutputFormat) -> None:

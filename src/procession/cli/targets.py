@@ -1,17 +1,18 @@
-"""What a command is about, named as MODULE:NAME: an app, a process manager, or a process class."""
+"""What a command is about, named as MODULE:NAME: an app, a manager, or a class."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from procession.errors import InvalidInput, ProcessionError
 
 if TYPE_CHECKING:
     from procession import Procession
     from procession.process import Process, ProcessManager
+    from procession.process.cases import BusinessCase, CaseManager
 
 
 def load(target: str) -> object:
@@ -35,7 +36,7 @@ def load(target: str) -> object:
 def app_of(found: object, target: str, url: str | None) -> Procession:
     """The app that was named, on another database or server if a URL is given.
 
-    A process class gets an app of its own, which needs the URL.
+    A class of a process or business case gets an app of its own, which needs the URL.
 
     Raises:
         InvalidInput: it is neither an app nor something that has or makes one.
@@ -54,50 +55,77 @@ def manager_at(target: str, url: str | None) -> ProcessManager:
     Raises:
         InvalidInput: there is none.
     """
-    from procession import Procession
-    from procession.process import manager_of
+    from procession.process import ProcessManager
 
-    found = load(target)
-    manager = manager_of(found) if isinstance(found, Procession) else _manager(found, target, url)
-    if url is not None:
-        manager.app.url = url
-    return manager
+    return _extension_at(target, url, ProcessManager)
 
 
-def class_at(target: str) -> type[Process]:
-    """The process class that was named.
+def cases_at(target: str, url: str | None) -> CaseManager:
+    """The case manager that was named, or that of the app that was named.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    from procession.process.cases import CaseManager
+
+    return _extension_at(target, url, CaseManager)
+
+
+def class_at(target: str) -> type[Process] | type[BusinessCase]:
+    """The class of a process or business case that was named.
 
     Raises:
         InvalidInput: it is none.
     """
     found = load(target)
-    if not _is_process(found):
-        raise InvalidInput(f"{target} is no subclass of Process")
+    if not (_is_class(found, "Process") or _is_class(found, "BusinessCase")):
+        raise InvalidInput(f"{target} is no subclass of Process or BusinessCase")
     return found  # type: ignore[return-value]  # just looked at
 
 
-def _manager(found: object, target: str, url: str | None) -> ProcessManager:
-    from procession import Procession
-    from procession.process import ProcessManager
+M = TypeVar("M", "ProcessManager", "CaseManager")
 
-    if isinstance(found, ProcessManager):
-        return found
-    if not _is_process(found):
-        raise InvalidInput(
-            f"{target} is a {type(found).__name__}; it must be a Procession app, a ProcessManager, or a "
-            "subclass of Process"
-        )
-    if url is None:
-        raise InvalidInput(f"{target} is a class and has no database: name one, or a server, with --db URL")
-    manager = ProcessManager(Procession(url))
-    manager.register(found)  # type: ignore[arg-type]  # just looked at
+
+def _extension_at(target: str, url: str | None, kind: type[M]) -> M:
+    from procession import Procession
+
+    found = load(target)
+    if isinstance(found, Procession):
+        manager = found.extension(kind)
+        if manager is None:
+            raise InvalidInput(f"the app {target} has no {kind.__name__}: make one with {kind.__name__}(app)")
+    else:
+        made = _manager(found, target, url)
+        if not isinstance(made, kind):
+            raise InvalidInput(f"{target} has no {kind.__name__}")
+        manager = made
+    if url is not None:
+        manager.app.url = url
     return manager
 
 
-def _is_process(found: object) -> bool:
-    from procession.process import Process
+def _manager(found: object, target: str, url: str | None) -> ProcessManager | CaseManager:
+    from procession import CaseManager, Procession, ProcessManager
 
-    return isinstance(found, type) and issubclass(found, Process)
+    if isinstance(found, ProcessManager | CaseManager):
+        return found
+    if not (_is_class(found, "Process") or _is_class(found, "BusinessCase")):
+        raise InvalidInput(
+            f"{target} is a {type(found).__name__}; it must be a Procession app, a ProcessManager or "
+            "CaseManager, or a subclass of Process or BusinessCase"
+        )
+    if url is None:
+        raise InvalidInput(f"{target} is a class and has no database: name one, or a server, with --db URL")
+    made: ProcessManager | CaseManager
+    made = (ProcessManager if _is_class(found, "Process") else CaseManager)(Procession(url))
+    made.register(found)  # type: ignore[arg-type]  # just looked at
+    return made
+
+
+def _is_class(found: object, name: str) -> bool:
+    import procession
+
+    return isinstance(found, type) and issubclass(found, getattr(procession, name))
 
 
 def _import(name: str) -> object:

@@ -49,7 +49,7 @@ class BusinessCase:
 
     A stage that raises is tried again (`retry`). When its tries are used up, when it raises `CaseError`,
     or when a reply does not come in time, the case goes on with the method marked `@catch`; without one
-    it is held with an incident, and `procession incident retry` lets it go on.
+    it is held with an incident, and `procession incident resolve` lets it go on.
 
     Several versions of one case live at once, as classes with the same `case_id` and another `api`.
     """

@@ -11,6 +11,7 @@ import msgspec
 from procession.process.cases.outcome import Fail, Finish, Next, Outcome, Request
 from procession.process.cases.progress import FAILED, CaseFailure
 
+_encoder = msgspec.json.Encoder(decimal_format="number")
 E = TypeVar("E", Next, Request, Finish, Fail)
 
 
@@ -132,6 +133,6 @@ def checked_json(what: str, value: Any) -> Any:
         Mistake: it has no form in JSON.
     """
     try:
-        return msgspec.json.decode(msgspec.json.encode(value))
+        return msgspec.json.decode(_encoder.encode(value))
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise Mistake(f"{what} cannot be written as JSON: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from procession.client.extension import Extension
 from procession.client.remote import is_remote
-from procession.errors import InvalidInput, Unsupported
+from procession.errors import InvalidInput, NotReady
 from procession.messaging import Consumer, connect
 from procession.process.cases.answering import Answering, Refusal
 from procession.process.cases.asking import Asker, Sender, reply_queue
@@ -51,8 +52,8 @@ class CaseManager(Extension):
     serve` as the app.
 
     Args:
-        broker: where services are reached, as for `procession.messaging.connect`; None: in queues in the
-            app's own database.
+        broker: where services are reached, as for `procession.messaging.connect`; None: as
+            PROCESSION_BROKER says, else in queues in the app's own database.
         keys: secret keys as `procession case key` makes them, the first one in use; None: those in
             PROCESSION_CASE_KEYS. All processes of an installation need the same.
         concurrency: runs of one stage at once in this process.
@@ -70,7 +71,7 @@ class CaseManager(Extension):
         concurrency: int = 10,
     ) -> None:
         self.app = app
-        self._broker = broker
+        self._broker = broker or os.environ.get("PROCESSION_BROKER") or None
         self._keys = Keyring(keys) if keys is not None else Keyring.from_environment()
         self._concurrency = concurrency
         self.registered: dict[str, CaseBlueprint] = {}
@@ -166,9 +167,13 @@ class CaseManager(Extension):
         for asker in self._askers.values():
             asker.sender = None
         await self._open.aclose()
-        if self._watch is not None:
-            await self._watch.close()
-            self._watch = None
+        await self.stop_watching()
+
+    async def stop_watching(self) -> None:
+        """Whoever follows cases, or waits for them, is told `NotReady` from now on."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            await watch.close()
 
     # --- cases ------------------------------------------------------------------------------------
 
@@ -314,7 +319,8 @@ class CaseManager(Extension):
 
     def _watching(self) -> Watch:
         if self._watch is None:
-            raise Unsupported("watching cases needs the database, in a running app")
+            self.app._backend.reader("watching cases")
+            raise NotReady("the app is being left")
         return self._watch
 
 
