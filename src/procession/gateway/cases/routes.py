@@ -18,8 +18,9 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Litestar, Response, get, post
+from litestar.di import NamedDependency, Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.params import Body, Parameter
+from litestar.params import Body, FromPath, FromQuery, HeaderParameter, PathParameter, QueryParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 
@@ -41,10 +42,10 @@ LONGEST_WAIT = 300.0
 HEARTBEAT_SECONDS = 15.0
 LARGEST_PAYLOAD = 4 * 1024 * 1024
 
-Key = Annotated[str, Parameter(description="Id of a case.")]
+Key = Annotated[str, PathParameter(description="Id of a case.")]
 Wait = Annotated[
     float,
-    Parameter(
+    QueryParameter(
         ge=0,
         le=LONGEST_WAIT,
         description="Seconds to wait for the end of the case; the answer then is what is known.",
@@ -52,14 +53,14 @@ Wait = Annotated[
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key", description="Starting again with the same key answers the same case."
+    HeaderParameter(
+        name="Idempotency-Key", description="Starting again with the same key answers the same case."
     ),
 ]
 BusinessKey = Annotated[
-    str | None, Parameter(query="businessKey", description="A name of the client's for the case.")
+    str | None, QueryParameter(name="businessKey", description="A name of the client's for the case.")
 ]
-Limit = Annotated[int, Parameter(ge=1, le=1000)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
 class _Reading:
@@ -90,6 +91,9 @@ class _Reading:
         return ServerSentEvent(_events(self.manager, key))
 
 
+Reading = NamedDependency[_Reading]
+
+
 class CasesOfApi(Controller):
     """Cases of one class."""
 
@@ -99,9 +103,9 @@ class CasesOfApi(Controller):
     @post("/", status_code=202, summary="Start a case")
     async def start(
         self,
-        reading: _Reading,
-        case: str,
-        api: str,
+        reading: Reading,
+        case: FromPath[str],
+        api: FromPath[str],
         data: Annotated[Any, Body(description="The payload of the case.")],
         idempotency_key: IdempotencyKey = None,
         business_key: BusinessKey = None,
@@ -122,10 +126,10 @@ class CasesOfApi(Controller):
     @get("/cases", summary="List cases, newest first")
     async def list_(
         self,
-        reading: _Reading,
-        case: str,
-        api: str,
-        status: CaseStatus | None = None,
+        reading: Reading,
+        case: FromPath[str],
+        api: FromPath[str],
+        status: FromQuery[CaseStatus | None] = None,
         business_key: BusinessKey = None,
         limit: Limit = 100,
     ) -> list[CaseSummary]:
@@ -136,15 +140,19 @@ class CasesOfApi(Controller):
         return [summary_of(info) for info in found]
 
     @get("/cases/{id:str}", summary="Status and result of a case")
-    async def show(self, reading: _Reading, case: str, api: str, id: Key, wait: Wait = 0) -> CaseState:
+    async def show(
+        self, reading: Reading, case: FromPath[str], api: FromPath[str], id: Key, wait: Wait = 0
+    ) -> CaseState:
         return state_of(await reading.show(id, f"{case}.{api}", wait))
 
     @get("/cases/{id:str}/stages", summary="The stages a case went through")
-    async def stages(self, reading: _Reading, case: str, api: str, id: Key) -> Stages:
+    async def stages(self, reading: Reading, case: FromPath[str], api: FromPath[str], id: Key) -> Stages:
         return Stages(id=id, stages=(await reading.show(id, f"{case}.{api}")).stages)
 
     @get("/cases/{id:str}/events", summary="Server-sent events: `case` whenever it has gone on, then `end`")
-    async def events(self, reading: _Reading, case: str, api: str, id: Key) -> ServerSentEvent:
+    async def events(
+        self, reading: Reading, case: FromPath[str], api: FromPath[str], id: Key
+    ) -> ServerSentEvent:
         return await reading.events(id, f"{case}.{api}")
 
 
@@ -155,20 +163,20 @@ class AllCases(Controller):
     tags = ("cases",)
 
     @get("/", summary="Status and result of a case of any class")
-    async def show(self, reading: _Reading, id: Key, wait: Wait = 0) -> CaseState:
+    async def show(self, reading: Reading, id: Key, wait: Wait = 0) -> CaseState:
         return state_of(await reading.show(id, None, wait))
 
     @get("/stages", summary="The stages a case of any class went through")
-    async def stages(self, reading: _Reading, id: Key) -> Stages:
+    async def stages(self, reading: Reading, id: Key) -> Stages:
         return Stages(id=id, stages=(await reading.show(id, None)).stages)
 
     @get("/events", summary="Server-sent events of a case of any class")
-    async def events(self, reading: _Reading, id: Key) -> ServerSentEvent:
+    async def events(self, reading: Reading, id: Key) -> ServerSentEvent:
         return await reading.events(id, None)
 
 
 @get("/health", summary="Whether this server can work", tags=["server"])
-async def health(reading: _Reading) -> Response[Health]:
+async def health(reading: Reading) -> Response[Health]:
     manager = reading.manager
     found = manager.app.readiness()
     answer = Health(
@@ -189,7 +197,8 @@ def application(manager: CaseManager) -> Litestar:
 
     return Litestar(
         [CasesOfApi, AllCases, health],
-        dependencies={"reading": reading},
+        dependencies={"reading": Provide(reading, sync_to_thread=False)},
+        logging_config=None,
         exception_handlers={**HANDLERS},
         request_max_body_size=LARGEST_PAYLOAD,
         openapi_config=OpenAPIConfig(

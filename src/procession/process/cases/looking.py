@@ -170,7 +170,7 @@ def _message(facts: InstanceFacts, status: CaseStatus, progress: Progress | None
     if status is not CaseStatus.WAITING or progress is None:
         return None
     if progress.move is Move.DELAY:
-        return f"goes on with {progress.stage} {progress.delay} after it was told to wait"
+        return f"waits {progress.delay} before {progress.stage}"
     asked = _converted(facts.variables.get(REQUEST), Asked)
     what = f"the reply of {asked.service} to {asked.command}" if asked is not None else "a reply"
     if job is not None and job.failures:

@@ -142,8 +142,7 @@ class CaseManager(Extension):
     async def prepare(self) -> None:
         if not is_remote(self.app.url):
             self._watch = Watch(lambda: self.app._backend.reader("watching cases"))
-        if self.app.serve:
-            await deploy(self.app, self.blueprints)
+        await deploy(self.app, self.blueprints)
 
     async def begin(self, workers: Sequence[Worker]) -> None:
         transport = await self._open.enter_async_context(connect(self.broker))

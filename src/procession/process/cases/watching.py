@@ -40,9 +40,10 @@ class Watch:
             self._task = asyncio.create_task(self._look())
         return await future
 
-    def look(self) -> None:
-        """Something may have changed: look at once."""
-        self._wake.set()
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(len(waiting) for waiting in self._waiting.values())
 
     async def _look(self) -> None:
         while self._waiting:

@@ -1,0 +1,41 @@
+"""The users service. Run a process of it with `python -m examples.account.users DATABASE BROKER`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from examples.account.service import Service, run
+
+metadata = sa.MetaData()
+# Nothing here keeps a user from being there twice: that is the inbox's work.
+user = sa.Table(
+    "app_user",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("email", sa.String(200), nullable=False),
+    sa.Column("password", sa.String(64), nullable=False),
+    mysql_engine="InnoDB",
+)
+
+
+def create(session: Session, request: Any) -> Any:
+    password = hashlib.sha256(request["password"].encode()).hexdigest()  # a real one has a salt, and is slow
+    made = session.execute(user.insert().values(email=request["email"], password=password))
+    assert made.inserted_primary_key is not None
+    return {"id": made.inserted_primary_key[0]}
+
+
+def remove(session: Session, request: Any) -> Any:
+    return {"removed": session.execute(user.delete().where(user.c.id == request["id"])).rowcount}
+
+
+service = Service("users", {"create": create, "remove": remove}, metadata)
+
+if __name__ == "__main__":
+    asyncio.run(run(service, sys.argv[1], sys.argv[2]))
