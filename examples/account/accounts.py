@@ -28,9 +28,8 @@ account = sa.Table(
 def open_(session: Session, request: Any) -> Any:
     if request["deposit"] < LEAST_DEPOSIT:
         return {"refused": f"a deposit of {request['deposit']} is too small"}
-    made = session.execute(account.insert().values(user_id=request["user"], balance=request["deposit"]))
-    assert made.inserted_primary_key is not None
-    return {"number": made.inserted_primary_key[0]}
+    made = account.insert().values(user_id=request["user"], balance=request["deposit"])
+    return {"number": session.execute(made.returning(account.c.number)).scalar_one()}
 
 
 service = Service("accounts", {"open": open_}, metadata)

@@ -26,13 +26,13 @@ user = sa.Table(
 
 def create(session: Session, request: Any) -> Any:
     password = hashlib.sha256(request["password"].encode()).hexdigest()  # a real one has a salt, and is slow
-    made = session.execute(user.insert().values(email=request["email"], password=password))
-    assert made.inserted_primary_key is not None
-    return {"id": made.inserted_primary_key[0]}
+    made = user.insert().values(email=request["email"], password=password)
+    return {"id": session.execute(made.returning(user.c.id)).scalar_one()}
 
 
 def remove(session: Session, request: Any) -> Any:
-    return {"removed": session.execute(user.delete().where(user.c.id == request["id"])).rowcount}
+    removed = user.delete().where(user.c.id == request["id"]).returning(user.c.id)
+    return {"removed": len(session.execute(removed).all())}
 
 
 service = Service("users", {"create": create, "remove": remove}, metadata)
