@@ -90,7 +90,7 @@ class Procession(Commands, Queries):
         self._files: dict[str, bytes] = {}
         self._workers: list[Worker] = []
         self._extensions: list[Extension] = []
-        self._on_incident: Callable[[IncidentNotice], object] | None = None
+        self._on_incident: list[Callable[[IncidentNotice], object]] = []
         self._arriving: asyncio.Task[None] | None = None
         """Connects, deploys and opens the workers, where entering did not wait for that."""
         self._fault: str | None = None
@@ -182,17 +182,17 @@ class Procession(Commands, Queries):
     def on_incident(self, listener: Callable[[IncidentNotice], object]) -> None:
         """Have each incident told to `listener`, on the event loop, once it is committed.
 
-        On a database, told are the incidents that this process commits, whatever their cause; each is
-        committed by one process, so it is told once. With a remote engine, told are those that this
-        app's workers make by failing a job for good, once the server has accepted that; their keys are
-        not known. One whose process dies in this moment is not told.
+        There may be several listeners. On a database, told are the incidents that this process commits,
+        whatever their cause; each is committed by one process, so it is told once. With a remote engine,
+        told are those that this app's workers make by failing a job for good, once the server has accepted
+        that; their keys are not known. One whose process dies in this moment is not told.
 
         Raises:
-            WrongState: the app runs, or has a listener.
+            WrongState: the app runs.
         """
-        if self._running is not None or self._on_incident is not None:
-            raise WrongState("one listener for incidents is set before the app runs")
-        self._on_incident = listener
+        if self._running is not None:
+            raise WrongState("listeners for incidents are added before the app runs")
+        self._on_incident.append(listener)
 
     def extend(self, extension: Extension) -> None:
         """Let something take part in this app's life: step processes, for example.
@@ -236,13 +236,16 @@ class Procession(Commands, Queries):
         return self
 
     async def _open(self) -> Backend:
+        listener = self._tell_incident if self._on_incident else None
         if is_remote(self.url):
-            return await open_remote(self.url, self.credentials, self.connect_timeout, self._on_incident)
+            return await open_remote(self.url, self.credentials, self.connect_timeout, listener)
         if self.credentials is not None:
             raise InvalidInput("credentials are for grpc:// and grpcs://; a database has them in its URL")
-        return await Embedded.open(
-            self.url, serve=self.serve, upgrade=self.upgrade, on_incident=self._on_incident
-        )
+        return await Embedded.open(self.url, serve=self.serve, upgrade=self.upgrade, on_incident=listener)
+
+    def _tell_incident(self, notice: IncidentNotice) -> None:
+        for listener in self._on_incident:
+            listener(notice)
 
     async def _begin(self) -> None:
         if self._files:

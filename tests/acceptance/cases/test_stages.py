@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
+from procession import Procession
 from procession.process.cases import (
     BusinessCase,
+    CaseManager,
     CaseStatus,
     Context,
     Keyring,
     TaskId,
     stage,
 )
+from tests.alerting import Collecting
 
-from .scene import AT_ONCE, KEYS, ended, running, service
+from .scene import AT_ONCE, KEYS, PATIENCE, comes_to, ended, running, service
 
 
 class OpenAccount(BusinessCase, api="v1"):
@@ -70,3 +73,44 @@ async def test_a_case_goes_through_its_stages(
     assert message.headers == {"command": "create", "case": case_id, "api": "v1"}
     task = TaskId.opened(message.id, Keyring(KEYS))
     assert (task.case_key, task.case_id, task.api, task.stage) == (started.key, case_id, "v1", "create_user")
+
+
+class Broken(BusinessCase):
+    retry = AT_ONCE
+
+    @stage
+    async def only(self, ctx: Context) -> None:
+        raise ValueError("it does not work")
+
+
+async def test_a_case_that_is_held_is_told_to_people_once(sqlite_url: str) -> None:
+    # Given channels for alerts of two managers on one app
+    alerts = Collecting()
+    notices: list[Any] = []
+    manager = CaseManager(Procession(sqlite_url), keys=KEYS, alerts=[alerts])
+    manager.register(Broken)
+    manager.app.on_incident(notices.append)
+    # When a case is held after its tries
+    async with manager.app:
+        started = await manager.start(Broken)
+        held = await comes_to(manager, started.key, CaseStatus.HELD)
+        assert held.info.message == "ValueError: it does not work"
+    # Then each is told once, with what to do
+    [alert] = await alerts.wait_for(1)
+    assert "procession incident resolve" in alert.text
+    assert len(notices) == 1
+
+
+def test_plain_code_starts_cases_and_waits_for_them(sqlite_url: str) -> None:
+    class Plain(BusinessCase):
+        @stage
+        def only(self, ctx: Context) -> Any:
+            return {"twice": ctx.payload * 2}
+
+    manager = CaseManager(Procession(sqlite_url), keys=KEYS)
+    manager.register(Plain)
+    with manager.app.sync() as running:
+        cases = manager.sync(running)
+        started = cases.start(Plain, 21)
+        assert cases.wait(started.key, PATIENCE).result == {"twice": 42}
+        assert [info.key for info in cases.search(status=CaseStatus.FINISHED)] == [started.key]

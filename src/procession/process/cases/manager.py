@@ -14,6 +14,8 @@ from procession.client.extension import Extension
 from procession.client.remote import is_remote
 from procession.errors import InvalidInput, NotReady
 from procession.messaging import Consumer, connect
+from procession.operations.alerts import AlertDesk, Channel, channel_for, incident_alert
+from procession.operations.alerts.incident import next_step
 from procession.process.cases.answering import Answering, Refusal
 from procession.process.cases.asking import Asker, Sender, reply_queue
 from procession.process.cases.base import BusinessCase
@@ -26,14 +28,18 @@ from procession.process.cases.keys import Keyring
 from procession.process.cases.looking import CaseLooker
 from procession.process.cases.progress import CASE, PAYLOAD, Progress
 from procession.process.cases.running import StageRunner
+from procession.process.cases.sync import SyncCases
 from procession.process.cases.watching import Watch
+from procession.storage.searches import full_name
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from procession.broker import IncidentNotice
     from procession.client.app import Procession
     from procession.client.instance import Instance
+    from procession.client.sync import SyncProcession
     from procession.client.worker import Worker
 
 REPLIES_AT_ONCE = 50
@@ -56,6 +62,8 @@ class CaseManager(Extension):
             PROCESSION_BROKER says, else in queues in the app's own database.
         keys: secret keys as `procession case key` makes them, the first one in use; None: those in
             PROCESSION_CASE_KEYS. All processes of an installation need the same.
+        alerts: where people are told of cases that are held: channels, or their URLs, such as `log:`,
+            `smtp://...`, `https://...`.
         concurrency: runs of one stage at once in this process.
 
     Raises:
@@ -68,6 +76,7 @@ class CaseManager(Extension):
         *,
         broker: str | None = None,
         keys: Sequence[str] | None = None,
+        alerts: Sequence[Channel | str] = (),
         concurrency: int = 10,
     ) -> None:
         self.app = app
@@ -82,6 +91,9 @@ class CaseManager(Extension):
         self._askers: dict[str, Asker] = {}
         self._open = AsyncExitStack()
         self._watch: Watch | None = None
+        self._desk = AlertDesk([channel_for(one) if isinstance(one, str) else one for one in alerts])
+        if alerts:
+            app.on_incident(self._alert)
         app.extend(self)
 
     # --- before the app runs ----------------------------------------------------------------------
@@ -145,6 +157,7 @@ class CaseManager(Extension):
         await deploy(self.app, self.blueprints)
 
     async def begin(self, workers: Sequence[Worker]) -> None:
+        self._desk.open()
         transport = await self._open.enter_async_context(connect(self.broker))
         sender = Sender(transport)
         for blueprint in self.blueprints:
@@ -167,6 +180,16 @@ class CaseManager(Extension):
             asker.sender = None
         await self._open.aclose()
         await self.stop_watching()
+        await self._desk.close(self.app.grace)
+
+    def _alert(self, notice: IncidentNotice) -> None:
+        if notice.process_id in self.registered:
+            step = next_step(notice, None if is_remote(self.app.url) else full_name(self.app.url))
+            self._desk.hand_in(incident_alert("cases", notice, step))
+
+    def sync(self, app: SyncProcession) -> SyncCases:
+        """The same without `await`, on the facade of its app: `with manager.app.sync() as app: ...`."""
+        return SyncCases(self, app)
 
     async def stop_watching(self) -> None:
         """Whoever follows cases, or waits for them, is told `NotReady` from now on."""

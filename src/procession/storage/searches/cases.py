@@ -13,6 +13,8 @@ from procession.storage.searches.reading import reading
 
 _instance = tables["process_instance"].c
 _element = tables["element_instance"].c
+_incident = tables["incident"].c
+_job = tables["job"].c
 _variable = tables["variable"].c
 _LIST_LIMIT = 500
 
@@ -26,12 +28,14 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """Changes whenever an instance goes on."""
+    """Changes whenever an instance goes on, fails a try, or is held."""
 
     ended: bool
-    elements: int
-    """Begun so far."""
-    ended_elements: int
+    open_elements: int
+    newest_element: int | None
+    failures: int | None
+    """Of the jobs it waits for."""
+    incidents: int
 
 
 def root_variables(engine: sa.Engine, instance_key: int) -> dict[str, Any]:
@@ -60,19 +64,26 @@ def visits(
 
 def marks(engine: sa.Engine, keys: Sequence[int]) -> dict[int, Mark]:
     """A mark of each instance; those that are not there have none."""
-    count = sa.func.count
+    incidents = (
+        sa.select(sa.func.count())
+        .where(_incident.instance_key == _instance.key, _incident.ended_at.is_(None))
+        .correlate(tables["process_instance"])
+        .scalar_subquery()
+    )
+    open_elements = sa.and_(_element.instance_key == _instance.key, _element.ended_at.is_(None))
     query = (
         sa.select(
             _instance.key,
             _instance.ended_at,
-            count(_element.key).label("elements"),
-            count(_element.ended_at).label("ended_elements"),
+            sa.func.count(_element.key).label("open_elements"),
+            sa.func.max(_element.key).label("newest_element"),
+            sa.func.sum(_job.failures).label("failures"),
+            incidents.label("incidents"),
         )
-        .join_from(
-            tables["process_instance"],
-            tables["element_instance"],
-            _element.instance_key == _instance.key,
-            isouter=True,
+        .select_from(
+            tables["process_instance"]
+            .outerjoin(tables["element_instance"], open_elements)
+            .outerjoin(tables["job"], _job.key == _element.job_key)
         )
         .group_by(_instance.key, _instance.ended_at)
     )
@@ -82,6 +93,10 @@ def marks(engine: sa.Engine, keys: Sequence[int]) -> dict[int, Mark]:
             some = query.where(_instance.key.in_(keys[start : start + _LIST_LIMIT]))
             for row in connection.execute(some):
                 found[row.key] = Mark(
-                    ended=row.ended_at is not None, elements=row.elements, ended_elements=row.ended_elements
+                    ended=row.ended_at is not None,
+                    open_elements=row.open_elements,
+                    newest_element=row.newest_element,
+                    failures=None if row.failures is None else int(row.failures),
+                    incidents=row.incidents,
                 )
     return found
