@@ -17,12 +17,14 @@ from procession.cli import (
     definitions,
     deploying,
     exporting,
+    gateway,
     incidents,
     instances,
     letters,
     overview,
     process,
     running,
+    servers,
     serving,
     starting,
 )
@@ -45,6 +47,7 @@ for _command in (
     starting.publish,
     starting.signal,
     running.worker,
+    gateway.gateway,
     exporting.export,
     overview.status,
     overview.version,
@@ -57,6 +60,7 @@ app.add_typer(incidents.group, name="incident")
 app.add_typer(definitions.group, name="definition")
 app.add_typer(letters.group, name="dead-letters")
 app.add_typer(commands.group, name="commands")
+app.add_typer(servers.group, name="servers")
 app.add_typer(databases.group, name="db")
 
 
