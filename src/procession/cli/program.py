@@ -23,10 +23,10 @@ from procession.cli import (
     letters,
     overview,
     process,
-    running,
     servers,
     serving,
     starting,
+    working,
 )
 from procession.cli.exits import EXIT_CODES, complain, exit_code
 
@@ -46,7 +46,7 @@ for _command in (
     starting.start,
     starting.publish,
     starting.signal,
-    running.worker,
+    working.worker,
     gateway.gateway,
     exporting.export,
     overview.status,

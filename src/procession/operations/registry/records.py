@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -79,6 +79,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     pid: int
     started_at: datetime
+    age: timedelta
+    """How long ago that is, by the database's time."""
     expires_at: datetime
     """When its lease ends unless it is renewed."""
     fencing_number: int

@@ -156,6 +156,7 @@ def _registration(row: sa.Row[Any], now: int) -> Registration:
         host=row.host,
         pid=row.pid,
         started_at=moment(row.started_at),
+        age=(now - row.started_at) * _MS,
         expires_at=moment(row.expires_at),
         fencing_number=row.fence,
         standing=_standing(row, now),
