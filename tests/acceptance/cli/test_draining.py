@@ -181,7 +181,7 @@ def test_what_cannot_be_drained_says_why(deployed: Shell) -> None:
         (("--drain",), 2, "or --all without them"),
         (("--drain", "--all", "work:app"), 2, "or --all without them"),
         (("--drain", "--serves", "OpenAccount"), 2, "open-account.v1"),
-        (("--all",), 2, "name one to run"),
+        (("--all",), 2, "name an app to run"),
         (("work:app", "--all"), 2, "go with --drain only"),
         (("--drain", "--all", "--db", "grpc://127.0.0.1:1"), 1, "SIGTERM"),
         (("--drain", "--all", "--db", "sqlite:///missing.db"), 4, "there is no database"),
