@@ -206,12 +206,9 @@ def _served(app: Procession) -> set[tuple[str, str]]:
 
     found = set()
     for type in app.tasks:
-        case, _, rest = type.partition(".")
-        api, _, step = rest.partition(".")
         try:
-            if step:
-                Served.read(f"{case}.{api}")
-                found.add((case, api))
+            one = Served.read(type.rpartition(".")[0])
         except InvalidInput:
             continue  # a job type of another form
+        found.add((one.case, one.api))
     return found

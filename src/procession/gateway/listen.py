@@ -10,8 +10,9 @@ import msgspec
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
     """Where a server listens, and how."""
 
-    host: str
-    port: int
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 leaves the choice to the system."""
     certificate: Path | None = None
     """PEM, with the chain; None is no TLS."""
     key: Path | None = None
