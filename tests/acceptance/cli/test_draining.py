@@ -155,7 +155,7 @@ def test_sigterm_lets_a_worker_finish_within_its_grace(holding: Shell) -> None:
     worker = holding.begin("worker", "holding:app", "--grace", "5m")
     key = _hold(holding)
 
-    worker._process.send_signal(signal.SIGTERM)
+    worker.send(signal.SIGTERM)
     worker.line_with("Stopping")
     second = holding.ask("start", "held", "--variables", '{"name": "second"}')["key"]
     (holding.folder / "go").touch()

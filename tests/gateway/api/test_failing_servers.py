@@ -158,3 +158,15 @@ async def test_a_server_that_does_not_answer_in_time_is_given_up_and_not_repeate
     assert response.status_code == 504
     assert "may still be at it" in response.json()["detail"]
     assert asked == 1
+
+
+async def test_where_all_refuse_a_server_that_was_just_announced_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procession.gateway.api.watching.AT_MOST_EACH_SECONDS", 0.0)
+    monkeypatch.setattr("procession.gateway.api.watching.REFRESH", timedelta(hours=1))
+    await world.announce(f"http://127.0.0.1:{free_port()}")
+    client = await world.client()
+    await world.server(named("new"))
+
+    assert (await client.post(PATH)).text == "new"

@@ -44,7 +44,7 @@ class Forwarder:
         refused: set[Upstream] = set()
         tries = 0
         answer = answers.no_server(served)
-        while (upstream := self._routes.choose(served, refused)) is not None:
+        while (upstream := await self._choose(served, refused)) is not None:
             self._counters.retries += bool(refused or tries)
             fault = await self._try(exchange, upstream, served)
             if fault is None:
@@ -54,7 +54,7 @@ class Forwarder:
                 break
             self._counters.failures += 1
             upstream.failed()
-            await self._watch.ask()
+            self._watch.begin()
             if isinstance(fault, _NOTHING_SENT):
                 refused.add(upstream)
                 continue
@@ -63,6 +63,14 @@ class Forwarder:
             if tries == TRIES or not exchange.may_repeat:
                 break
         await exchange.answer(answer)
+
+    async def _choose(self, served: Served, refused: set[Upstream]) -> Upstream | None:
+        """A server that was not tried in vain; where there is none, the registry may know of another."""
+        found = self._routes.choose(served, refused)
+        if found is None:
+            await self._watch.ask()
+            found = self._routes.choose(served, refused)
+        return found
 
     async def _try(
         self, exchange: Exchange, upstream: Upstream, served: Served

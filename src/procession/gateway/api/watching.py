@@ -13,6 +13,8 @@ log = logging.getLogger("procession.gateway")
 
 AT_MOST_EACH_SECONDS = 0.2
 """Between two questions that requests are waiting for, however many they are."""
+ANSWER_SECONDS = 2.0
+"""How long they wait at most: then it goes by what is known."""
 
 
 class Watch:
@@ -26,12 +28,16 @@ class Watch:
         self.fault: str | None = None
         """Why the last question was not answered: the routes are those of before."""
 
-    async def ask(self) -> None:
-        """Have the routes not older than the last fifth of a second, if the registry can be asked."""
+    def begin(self) -> None:
+        """Ask, without waiting for the answer, unless that was done within the last fifth of a second."""
         if self._asking is None and time.monotonic() - self._asked_at >= AT_MOST_EACH_SECONDS:
             self._asking = asyncio.create_task(self._ask())
+
+    async def ask(self) -> None:
+        """Have the routes not older than a fifth of a second, if the registry answers soon."""
+        self.begin()
         if self._asking is not None:
-            await asyncio.shield(self._asking)  # others wait for it too
+            await asyncio.wait((self._asking,), timeout=ANSWER_SECONDS)
 
     async def _ask(self) -> None:
         try:
