@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 group = typer.Typer(help="Look at the servers and workers that run.", no_args_is_help=True, epilog=EXIT_CODES)
 
 
-@group.callback()
-def _group() -> None:
-    """Keeps `list` a command of its own."""
-
-
 @group.command("list", epilog=EXIT_CODES)
 def list_(
     all: Annotated[
