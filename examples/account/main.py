@@ -74,7 +74,8 @@ async def open_accounts(running: dict[str, list[subprocess.Popen[bytes]]]) -> li
     import httpx
 
     from examples.account.case import cases
-    from procession.gateway.cases.server import CaseServer, Listen
+    from procession.gateway.cases.server import CaseServer
+    from procession.gateway.listen import Listen
 
     async with (
         CaseServer(cases, Listen()) as server,

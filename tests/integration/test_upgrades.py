@@ -249,6 +249,7 @@ async def test_a_user_without_the_right_to_change_tables_can_work(
 
 
 BACK_TO_THE_FIRST = (
+    "DROP TABLE registration",
     "DROP TABLE command_lock",
     "DROP TABLE command_switch",
     "DROP TABLE command_action",

@@ -22,6 +22,7 @@ from procession.errors import DeadlineExceeded, InvalidInput, ProcessionError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from procession.gateway.cases.known import KnownCaseServer
     from procession.gateway.cases.server import CaseServer
     from procession.process.cases import CaseDetail, CaseInfo, CaseManager, CaseStatus
 
@@ -209,28 +210,55 @@ def serve(
     tls_key: Annotated[
         Path | None, typer.Option("--tls-key", metavar="FILE", help="TLS: the private key, PEM.")
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Where gateways reach it; otherwise the address it listens on, or this host's name.",
+        ),
+    ] = None,
     db: AppDatabase = None,
     format: Format = OutputFormat.TABLE,
 ) -> None:
     """Serve business cases over HTTP, until SIGINT or SIGTERM.
 
     Clients start a case with POST /CASE/API and read its status, result, stages and events; /schema
-    describes it all.
+    describes it all. It is found by `procession gateway` on the same database. On a signal it drains: it
+    accepts for three seconds more, until gateways have noticed, finishes what it holds, and ends.
 
     \b
     Examples:
       procession case serve bank.app:app
-      procession case serve bank.app:app --http 0.0.0.0:8080 --no-workers
+      procession case serve bank.app:app --http 0.0.0.0:8080 --no-workers --url http://10.0.0.7:8080
       curl -X POST localhost:8080/open-account/v1 -d '{"email": "ada@example.com"}'
     """
+    from procession.client.remote import is_remote
+
     server = _server(target, db, http, tls_cert, tls_key)
     server.manager.app.serve = workers
-    asyncio.run(run_until_told(server, _announce, format))
+    if is_remote(server.manager.app.url):
+        if url is not None:
+            raise InvalidInput("--url is for gateways, which need a database to find servers: give --db")
+        asyncio.run(run_until_told(server, _announce, format))
+    else:
+        asyncio.run(run_until_told(_known(server, url), _announce_known, format))
+
+
+def _known(server: CaseServer, url: str | None) -> KnownCaseServer:
+    from procession.gateway.cases.known import KnownCaseServer
+
+    return KnownCaseServer(server, url)
+
+
+def _announce_known(known: KnownCaseServer, format: OutputFormat) -> None:
+    _announce(known.server, format)
 
 
 def _server(target: str, db: str | None, http: str, certificate: Path | None, key: Path | None) -> CaseServer:
     try:
-        from procession.gateway.cases.server import CaseServer, Listen
+        from procession.gateway.cases.server import CaseServer
+        from procession.gateway.listen import Listen
     except ModuleNotFoundError as missing:
         raise ProcessionError(
             f'`procession case serve` needs the package {missing.name}: pip install "procession[cases]"'

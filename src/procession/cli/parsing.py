@@ -30,6 +30,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Hosts that cannot be reached from elsewhere."""
 
 
 def read_address(text: str, option: str) -> tuple[str, int]:

@@ -17,14 +17,16 @@ from procession.cli import (
     definitions,
     deploying,
     exporting,
+    gateway,
     incidents,
     instances,
     letters,
     overview,
     process,
-    running,
+    servers,
     serving,
     starting,
+    working,
 )
 from procession.cli.exits import EXIT_CODES, complain, exit_code
 
@@ -44,7 +46,8 @@ for _command in (
     starting.start,
     starting.publish,
     starting.signal,
-    running.worker,
+    working.worker,
+    gateway.gateway,
     exporting.export,
     overview.status,
     overview.version,
@@ -57,6 +60,7 @@ app.add_typer(incidents.group, name="incident")
 app.add_typer(definitions.group, name="definition")
 app.add_typer(letters.group, name="dead-letters")
 app.add_typer(commands.group, name="commands")
+app.add_typer(servers.group, name="servers")
 app.add_typer(databases.group, name="db")
 
 

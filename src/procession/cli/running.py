@@ -1,4 +1,4 @@
-"""`procession worker`, and what it shares with `procession up`: both run until they are told to stop."""
+"""What `procession up`, `worker` and `gateway` share: they run until they are told to stop."""
 
 from __future__ import annotations
 
@@ -9,66 +9,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import typer
-
-from procession.cli.credentials import from_environment
-from procession.cli.options import Format, OutputFormat
+from procession.cli.options import OutputFormat
 from procession.cli.output import print_json, print_text
-from procession.cli.targets import app_of, load
 
 if TYPE_CHECKING:
     from procession import Procession, Readiness
 
 WATCH_SECONDS = 1.0
-
-
-def worker(
-    target: Annotated[
-        str, typer.Argument(metavar="MODULE:APP", help="Where the Procession app is, or a Process class.")
-    ],
-    db: Annotated[
-        str | None,
-        typer.Option(
-            "--server",
-            "--db",
-            envvar="PROCESSION_DB",
-            metavar="URL",
-            help="Database or server to use in place of the app's own.",
-        ),
-    ] = None,
-    upgrade: Annotated[
-        bool | None,
-        typer.Option(
-            "--upgrade/--no-upgrade",
-            envvar="PROCESSION_UPGRADE",
-            help="Make or upgrade the tables if need be, or leave that to `procession db upgrade`; "
-            "otherwise as the app says.",
-        ),
-    ] = None,
-    format: Format = OutputFormat.TABLE,
-) -> None:
-    """Run an app's handlers, until SIGINT or SIGTERM.
-
-    The module is looked for in the current directory first. On a signal no more jobs are taken,
-    handlers get the app's grace time to finish, and other leases are given back.
-
-    \b
-    Examples:
-      procession worker orders:app
-      procession worker shop.workers:app --db sqlite:///orders.db
-      procession worker shop.workers:app --db grpc://zeebe:26500
-      procession worker shop.orders:NewOrder --server grpc://zeebe:26500
-    """
-    from procession.client.remote import is_remote
-
-    app = app_of(load(target), target, db)
-    if is_remote(app.url) and app.credentials is None:
-        app.credentials = from_environment()
-    if upgrade is not None:
-        app.upgrade = upgrade
-    asyncio.run(serve(app, announce, format))
 
 
 class Runnable(Protocol):

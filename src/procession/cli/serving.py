@@ -87,11 +87,13 @@ def up(
         upgrade=upgrade,
     )
     if child:
-        _run(serve(_server(where, shared=True), lambda *_: print_text("Ready."), format, told=when_orphaned))
+        on_uvloop(
+            serve(_server(where, shared=True), lambda *_: print_text("Ready."), format, told=when_orphaned)
+        )
     elif processes > 1:
         _run_children(where, format)
     else:
-        _run(serve(_server(where), _announce_server, format))
+        on_uvloop(serve(_server(where), _announce_server, format))
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +134,8 @@ def _server(where: Where, *, shared: bool = False) -> GrpcServer:
         ProcessionError: a package for it is missing.
     """
     try:
-        from procession.gateway.grpc.server import GrpcServer, Listen
+        from procession.gateway.grpc.server import GrpcServer
+        from procession.gateway.listen import Listen
     except ModuleNotFoundError as missing:
         raise ProcessionError(
             f'--grpc needs the package {missing.name}: pip install "procession[grpc]"'
@@ -143,7 +146,7 @@ def _server(where: Where, *, shared: bool = False) -> GrpcServer:
     return GrpcServer(where.database, listen, upgrade=where.upgrade)
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def on_uvloop(work: Coroutine[Any, Any, None]) -> None:
     """On uvloop, where it is installed: it spares a call a third of its time."""
     try:
         import uvloop

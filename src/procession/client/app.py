@@ -297,6 +297,18 @@ class Procession(Commands, Queries):
             self._idle_since = datetime.now(UTC)
             await backend.close()
 
+    async def drain(self) -> None:
+        """Lease no more jobs, and wait until the handlers that run have ended, however long they take.
+
+        Then leave the app: it does not begin again. Leaving it meanwhile ends the handlers within the
+        grace, as always.
+
+        Raises:
+            NotReady: the app is not running.
+        """
+        self._backend  # noqa: B018 - refuses where it does not run
+        await asyncio.gather(*(worker.drain() for worker in self._workers))
+
     def readiness(self) -> Readiness:
         """Whether this app can work, since when, and if not, why: for health checks. Any thread may ask.
 

@@ -72,6 +72,10 @@ class SyncProcession:
         """See `Procession.readiness`."""
         return self._app.readiness()
 
+    def drain(self) -> None:
+        """See `Procession.drain`."""
+        self._call(self._app.drain())
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

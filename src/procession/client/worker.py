@@ -91,6 +91,7 @@ class Worker:
         self._name = name
         self._stream = self._new_stream()
         self._paused = False
+        self._draining = False
         self._ticker: asyncio.TimerHandle | None = None
         self._on_refused = self._refused
         """Made once: each job's answer names it."""
@@ -119,10 +120,16 @@ class Worker:
 
     def resume(self) -> None:
         """Lease jobs again."""
-        if self._paused and not self._closing:
+        if self._paused and not (self._closing or self._draining):
             self._paused = False
             self._stream = self._new_stream()
             self._lease()
+
+    async def drain(self) -> None:
+        """Lease nothing more for good, and wait until what is held has been handled and answered."""
+        self._draining = True
+        await self.pause()
+        await self._idle.wait()
 
     def take(self, activated: ActivatedJob) -> None:
         """Handle a job that was leased in the name of this worker by its key."""

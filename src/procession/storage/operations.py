@@ -1,4 +1,4 @@
-"""The tables of operations: commands with their locks, what is disabled, and who did what.
+"""The tables of operations: commands with their locks, what is disabled, who did what, and what runs.
 
 They are no records of the engine: its batches neither read nor write them.
 """
@@ -62,3 +62,22 @@ command_action = sa.Table(
     sqlite_with_rowid=False,
 )
 """What operators did; only added to."""
+
+registration = sa.Table(
+    "registration",
+    metadata,
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("kind", TEXT, nullable=False),
+    sa.Column("app", TEXT),
+    sa.Column("serves", TEXT, nullable=False),
+    sa.Column("url", TEXT),
+    sa.Column("host", TEXT, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("ended_at", sa.BigInteger),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("draining", sa.Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""One row per server or worker that runs, or did a while ago. `serves` is a JSON array of texts."""

@@ -17,7 +17,7 @@ from procession.storage import columns
 from procession.storage import operations as _operations  # noqa: F401 - its tables are part of the schema
 from procession.storage.columns import ROW_KEY, TEXT
 
-VERSION = 3
+VERSION = 4
 """Of the schema this program writes."""
 READABLE_SINCE = 2
 """Programs whose own version is at least this can work with it."""

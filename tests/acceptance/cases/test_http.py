@@ -16,7 +16,8 @@ import trustme
 
 from procession import Procession
 from procession.errors import InvalidInput, ProcessionError
-from procession.gateway.cases.server import CaseServer, Listen
+from procession.gateway.cases.server import CaseServer
+from procession.gateway.listen import Listen
 from procession.process.cases import BusinessCase, CaseManager, Context, stage
 
 from .scene import AT_ONCE, KEYS

@@ -77,6 +77,9 @@ class Background:
             assert line, f"it ended without saying {text!r}"
         return line
 
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> Answer:
         self._process.send_signal(number)
         return self.ended()

@@ -16,6 +16,8 @@ COMMANDS = [
     "publish",
     "signal",
     "worker",
+    "gateway",
+    "servers list",
     "status",
     "version",
     "instance list",

@@ -6,32 +6,18 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
 import uvicorn
 
 from procession.broker import Readiness
 from procession.errors import InvalidInput, ProcessionError
 from procession.gateway.cases.routes import application
+from procession.gateway.listen import Listen
 from procession.process.cases import CaseManager
 
 GRACE_SECONDS = 10
-
-
-class Listen(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it listens; port 0 leaves the choice to the system."""
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    certificate: Path | None = None
-    key: Path | None = None
-
-    @property
-    def address(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class CaseServer:

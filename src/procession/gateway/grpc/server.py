@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import grpc
-import msgspec
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped] # has no stubs
 from grpc_health.v1.health import aio as health  # type: ignore[import-untyped] # has no stubs
 
@@ -17,6 +15,7 @@ from procession.broker import Inbox, Node, Readiness
 from procession.errors import InvalidInput, ProcessionError
 from procession.gateway.grpc import results, service
 from procession.gateway.grpc.core import Core
+from procession.gateway.listen import Listen
 from procession.storage import open_storage
 
 REQUEST_BYTES = 4 * 1024 * 1024 + 256 * 1024
@@ -25,22 +24,6 @@ GRACE_SECONDS = 3.0
 """How long calls under way may take when the server stops."""
 HEALTH_SECONDS = 1.0
 _HEALTH_OF = ("", service.SERVICE)
-
-
-class Listen(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a server listens, and how."""
-
-    host: str
-    port: int
-    certificate: Path | None = None
-    """PEM, with the chain; None is no TLS."""
-    key: Path | None = None
-    shared: bool = False
-    """Several processes listen on the port."""
-
-    @property
-    def address(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def _options(listen: Listen) -> list[tuple[str, int]]:

@@ -1,0 +1,50 @@
+"""An app that drains finishes the steps it holds and begins no other, whatever the manager wants."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from procession.process import Process, ProcessResult, Status
+from tests.acceptance.processes.scene import ORDER, PATIENCE, comes_to, running
+
+
+class Slow(Process):
+    STEPS: ClassVar = {"first": "hold", "second": "note"}
+    begun: ClassVar[asyncio.Event]
+    go: ClassVar[asyncio.Event]
+
+    async def hold(self) -> ProcessResult:
+        self.begun.set()
+        await self.go.wait()
+        return ProcessResult("held")
+
+    async def note(self) -> ProcessResult:
+        return ProcessResult("noted")
+
+
+async def test_a_drained_app_finishes_its_step_and_begins_no_other(sqlite_url: str) -> None:
+    Slow.begun, Slow.go = asyncio.Event(), asyncio.Event()
+    async with running(sqlite_url, Slow) as processes:
+        # Given a step that runs
+        held = await processes.start(Slow, ORDER)
+        await asyncio.wait_for(Slow.begun.wait(), PATIENCE)
+
+        # When the app drains, and the manager would have steps taken
+        draining = asyncio.create_task(processes.app.drain())
+        await asyncio.sleep(0)
+        another = await processes.start(Slow, ("order", "A-2"))
+        await processes._obey()
+        assert not draining.done()
+        Slow.go.set()
+        await asyncio.wait_for(draining, PATIENCE)
+        await processes._obey()
+
+        # Then nothing else was begun
+        assert (await processes.show(another.key)).history == []
+
+    # and the step is not run again by who goes on
+    async with running(sqlite_url, Slow) as processes:
+        await comes_to(processes, held.key, Status.SUCCESS)
+        after = [run.step for run in (await processes.show(held.key)).history]
+    assert after == ["first", "second"]
