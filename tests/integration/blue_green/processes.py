@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -34,6 +35,19 @@ class Crew:
         assert line == "ready"
         return process
 
+    async def case_server(self, build: str, api: str, key: str) -> Process:
+        """A server of the business case in `bank.py`, once it is announced."""
+        process, line = await self._start(
+            *("-m", "procession.cli", "case", "serve", "tests.integration.blue_green.bank:app"),
+            *("--http", "0", "--format", "json"),
+            BUILD=build,
+            API=api,
+            PROCESSION_DB=self._database,
+            PROCESSION_CASE_KEYS=key,
+        )
+        assert line == "{"
+        return process
+
     async def gateways(self, count: int) -> list[str]:
         """The URLs of so many gateways, once they listen."""
         return await asyncio.gather(*(self._gateway() for _ in range(count)))
@@ -49,8 +63,10 @@ class Crew:
             line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
         return found.group()
 
-    async def _start(self, *arguments: str) -> tuple[Process, str]:
-        process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=PIPE, cwd=ROOT)
+    async def _start(self, *arguments: str, **environment: str) -> tuple[Process, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, stdout=PIPE, cwd=ROOT, env=os.environ | environment
+        )
         self._running.append(process)
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
