@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
-from procession.client.job import Failure, Job
+from procession.client.job import Failure, Job, NotBegun
 from procession.errors import Incident, InvalidInput, NotReady, ProcessionError
 from procession.messaging import Addressed, Message, Transport
 from procession.process.cases.blueprint import CaseBlueprint
@@ -54,6 +54,7 @@ class Sender:
             try:
                 answers = await self._transport.publish([addressed for addressed, _ in batch])
             except Exception as error:
+                log.exception("requests could not be published")
                 answers = [NotReady(f"{self._transport.name}: {error}")] * len(batch)
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
@@ -75,9 +76,10 @@ class Asker:
         Raises:
             Failure: it could not be sent yet; that is tried as often as it takes.
             Incident: it never can be.
+            NotBegun: the app stops.
         """
         if self.sender is None:
-            raise self._later(job, NotReady("the app stops"))
+            raise NotBegun
         try:
             message = self._message(request)
         except InvalidInput as error:
