@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from procession.errors import InvalidInput
+from procession.messaging import connect
 from procession.process import RetryPolicy
 from procession.process.cases import BusinessCase, CaseError, CaseFailure, CaseStatus, Context, catch, stage
 
@@ -238,6 +239,29 @@ async def test_a_reply_that_comes_too_late(sqlite_url: str, caught: bool) -> Non
     if caught:
         assert detail.error is not None
         assert detail.error.code == "reply-late"
+
+
+async def test_somebody_may_answer_in_the_place_of_a_service_that_did_not(sqlite_url: str) -> None:
+    class Late(Case):
+        @stage
+        async def ask(self, ctx: Context) -> None:
+            ctx.service("users", "create", next="work", wait=timedelta(milliseconds=100))
+
+        @stage
+        async def work(self, ctx: Context, reply: Any) -> Any:
+            return ctx.finish(reply)
+
+    async with running(sqlite_url, Late) as cases, connect(cases.broker) as transport:
+        await transport.declare("serviceQ.users")
+        started = await cases.start(Late)
+        detail = await comes_to(cases, started.key, CaseStatus.HELD)
+        assert f"set_variables({started.key}, {{'reply': {{'body': ...}}}})" in str(detail.info.message)
+        # When somebody does what the message says
+        await cases.app.set_variables(started.key, {"reply": {"body": "by hand"}})
+        assert detail.info.incident_key is not None
+        await cases.app.resolve_incident(detail.info.incident_key, retries=1)
+        # Then the case goes on with that
+        assert (await ended(cases, started.key)).result == "by hand"
 
 
 @pytest.mark.parametrize("message", ["a\0b", "half \ud800", "x" * 100_000, "ünïcödé", ""])

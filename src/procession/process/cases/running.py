@@ -95,12 +95,21 @@ class StageRunner:
 
     def _arguments(self, run: _Run) -> dict[str, Any]:
         if run.reply is not None and run.reply.late:
-            raise _Final(REPLY_LATE, f"no reply to the request of {run.progress.asked} came in time")
+            raise _Final(REPLY_LATE, self._late(run))
         known = {
             "reply": None if run.reply is None else run.reply.body,
             "error": run.failure,
         }
         return {name: known[name] for name in self._stage.arguments}
+
+    def _late(self, run: _Run) -> str:
+        message = f"no reply to the request of {run.progress.asked} came in time"
+        if self._blueprint.catcher is not None:
+            return message
+        return (
+            f"{message}: cancel the case, or answer in the service's place with "
+            f"set_variables({run.job.instance_key}, {{'{REPLY}': {{'body': ...}}}}) and resolve the incident"
+        )
 
     # --- it ended well ------------------------------------------------------------------------------
 
