@@ -311,7 +311,7 @@ async def test_a_stage_may_fail_its_case(sqlite_url: str, failing: Any, code: st
     assert detail.error == CaseFailure(code=code, message=message, stage="work", attempts=1)
 
 
-@pytest.mark.parametrize("payload", [object(), {1: object()}, float], ids=str)
+@pytest.mark.parametrize("payload", [object(), {1: object()}, float])
 async def test_a_payload_that_is_no_json_is_refused(sqlite_url: str, payload: Any) -> None:
     async with running(sqlite_url, Undone) as cases:
         with pytest.raises(InvalidInput, match="the payload has no JSON form"):

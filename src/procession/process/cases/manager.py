@@ -351,7 +351,7 @@ class CaseManager(Extension):
         """
         mark = None
         told: CaseDetail | None = None
-        with self._watching(key) as watch:
+        with self._watching_for_end(key) as watch:
             while told is None or told.info.status not in ENDED:
                 mark = await watch.changed(key, mark)
                 detail = await self.show(key)
@@ -366,18 +366,22 @@ class CaseManager(Extension):
             NotFound: there is none of the registered ones with this key.
         """
         mark = None
-        with self._watching(key) as watch, suppress(TimeoutError):
+        with self._watching_for_end(key) as watch, suppress(TimeoutError):
             async with asyncio.timeout(timeout.total_seconds()):
                 while (mark := await watch.changed(key, mark)) is not None and not mark.ended:
                     pass
         return await self.show(key)
 
-    @contextmanager
-    def _watching(self, key: int) -> Iterator[Watch]:
-        """The watch, which is told of the end of a case at once."""
-        if (watch := self._watch) is None:
+    def _watching(self) -> Watch:
+        if self._watch is None:
             self.app._backend.reader("watching cases")
             raise NotReady("the app is being left")
+        return self._watch
+
+    @contextmanager
+    def _watching_for_end(self, key: int) -> Iterator[Watch]:
+        """The watch, which is told of the end of a case at once."""
+        watch = self._watching()
         ended = self.app._backend.watch(key)
         ended.add_done_callback(watch.look)
         try:
