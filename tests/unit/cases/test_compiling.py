@@ -75,6 +75,6 @@ def test_it_is_drawn_with_every_stage() -> None:
     shapes = lay_out([process]).shapes
     assert set(shapes) >= {node.id for node in process.body.nodes}
     picture = etree.fromstring(draw([process]))
-    texts = " ".join("".join(text.itertext()) for text in picture.iter("{*}text"))
+    texts = " ".join("".join(map(str, text.itertext())) for text in picture.iter("{*}text"))
     for word in ("Begin", "Other", "Undo", "Send", "Reply"):
         assert word in texts
