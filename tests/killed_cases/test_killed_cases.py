@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +51,7 @@ class Crew:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
+            start_new_session=True,
         )
         self._births = asyncio.Lock()
         self._alive: set[int] = set()
@@ -107,12 +107,10 @@ class Crew:
         os.close(process)
 
     def close(self) -> None:
-        """Leave nobody behind."""
+        """Leave nobody behind, nor anybody who was born a moment ago."""
         for process in self._alive:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(process, signal.SIGKILL)
             os.close(process)
-        self._nursery.kill()
+        os.killpg(self._nursery.pid, signal.SIGKILL)
         self._nursery.communicate()
         self._log.close()
 
