@@ -70,7 +70,7 @@ def _serve(birth: Birth) -> None:
 async def _work(birth: Birth) -> None:
     """Work until SIGTERM."""
     trail.set(birth.deadly, birth.after)
-    manager.connect = functools.partial(connect, lease=LEASE)  # type: ignore[assignment]
+    vars(manager)["connect"] = functools.partial(connect, lease=LEASE)
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     cases = CaseManager(Procession(birth.database), broker=birth.broker, keys=birth.keys)
