@@ -173,19 +173,17 @@ class CaseManager(Extension):
         sender = Sender(transport)
         self._senders = [one for one in workers if one.task.type in {b.send_type for b in self.blueprints}]
         for blueprint in self.blueprints:
-            await self._answer(blueprint, transport)
+            await self._answer(blueprint, transport, sender)
             self._askers[blueprint.process_id].sender = sender
 
-    async def _answer(self, blueprint: CaseBlueprint, transport: Transport) -> None:
+    async def _answer(self, blueprint: CaseBlueprint, transport: Transport, sender: Sender) -> None:
         """Take in replies from now on.
 
         Raises:
             WrongState: somebody made the queue with another delivery limit.
         """
         queue = reply_queue(blueprint.process_id)
-        try:
-            await transport.declare(queue)
-        except NotReady as error:
+        if (error := await sender.make(queue)) is not None:
             log.warning("replies wait in %s: %s", queue, error.message)
         answering = Answering(
             self.app,
