@@ -129,6 +129,65 @@ async def test_two_publications_of_one_message_against_one_subscription(
     await until(lambda: rows("SELECT count(*) FROM command") == [(0,)])
 
 
+async def test_of_many_correlations_of_one_subscription_one_is_taken(
+    nodes: tuple[Procession, Procession], rows: Ask
+) -> None:
+    # Given an instance that waits, and many who tell it, on both nodes
+    answers: Counter[bool] = Counter()
+
+    async def correlate(node: Procession, ref: str, by: int) -> bool:
+        try:
+            return bool(await node.correlate("paid", correlation_key=ref, variables={"by": by}))
+        except NotFound:
+            return False
+
+    async def run(number: int) -> None:
+        ref = f"r{number}"
+        await nodes[number % 2].start("waits", {"ref": ref})
+        told = await asyncio.gather(*(correlate(nodes[by % 2], ref, by) for by in range(6)))
+        assert told.count(True) == 1
+        answers.update(told)
+
+    # When that happens again and again
+    await race(run)
+    await until(lambda: rows("SELECT count(*) FROM process_instance WHERE state<>3") == [(0,)])
+    # Then each instance was told once, the others were told that nobody waits, and nothing is left
+    assert answers == {True: RACES, False: 5 * RACES}
+    assert rows("SELECT count(*) FROM variable WHERE name='by'") == [(RACES,)]
+    assert rows("SELECT count(*) FROM variable_change WHERE name='by'") == [(0,)]
+    assert rows("SELECT count(*) FROM message") == [(0,)]
+    await until(lambda: rows("SELECT count(*) FROM command") == [(0,)])
+
+
+async def test_a_correlation_against_the_cancel_of_who_waits(
+    nodes: tuple[Procession, Procession], rows: Ask
+) -> None:
+    # Given an instance that waits, is told on one node, and cancelled on the other
+    one, two = nodes
+    refused: list[int] = []
+
+    async def correlate(ref: str, number: int) -> None:
+        try:
+            await one.correlate("paid", correlation_key=ref)
+        except NotFound:
+            refused.append(number)
+
+    async def run(number: int) -> None:
+        ref = f"r{number}"
+        started = await one.start("waits", {"ref": ref})
+        await asyncio.gather(correlate(ref, number), _accepted(two.cancel(started.key)))
+
+    # When that happens again and again
+    await race(run)
+    # Then every instance has ended, one way or the other, and nothing is left
+    await until(lambda: rows("SELECT count(*) FROM process_instance WHERE ended_at IS NULL") == [(0,)])
+    await until(lambda: rows("SELECT count(*) FROM command") == [(0,)])
+    assert rows("SELECT count(*) FROM message") == [(0,)]
+    assert rows("SELECT count(*) FROM message_subscription") == [(0,)]
+    cancelled = rows(f"SELECT count(*) FROM process_instance WHERE state={InstanceState.TERMINATED}")
+    assert len(refused) <= cancelled[0][0]
+
+
 async def test_messages_that_follow_each_other_closely_arrive_in_their_order(
     nodes: tuple[Procession, Procession], rows: Ask
 ) -> None:

@@ -59,10 +59,30 @@ def _fields(value: Any) -> Mapping[str, Any]:
 
 
 def _text(name: str, value: Any) -> str:
+    return _json(f"variable {name!r}", value).decode()
+
+
+def _json(what: str, value: Any) -> bytes:
     try:
-        return _encode(value).decode()
+        return _encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise VariablesInvalid(f"variable {name!r} has no JSON form: {error}") from error
+        raise VariablesInvalid(f"{what} has no JSON form: {error}") from error
+
+
+def as_json(what: str, value: Any) -> Any:
+    """A value as it will be read again when it is kept as a variable.
+
+    Args:
+        what: names it in the error.
+
+    Raises:
+        VariablesInvalid: it has no JSON form.
+    """
+    text = _json(what, value)
+    try:
+        return _decode(text)
+    except RecursionError as error:
+        raise VariablesInvalid(f"{what} is nested too deep") from error
 
 
 def decode_variables(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -169,6 +169,8 @@ class CorrelateMessage(Command, frozen=True):
     variables: Variables
     expires_at: int
     tenant: str = DEFAULT_TENANT
+    must_reach: bool = False
+    """As its `PublishMessage`."""
 
 
 class MatchMessages(Command, frozen=True):

@@ -83,7 +83,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             return msgspec.json.decode(self.body, type=type)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidInput(f"the body of message {self.id} cannot be read: {error}") from error
 
     def answer(self, value: Any, *, headers: Mapping[str, str] | None = None) -> Message:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from procession import Procession
-from procession.messaging import Addressed, Consumer, Message, connect
+from procession.messaging import Addressed, Consumer, Message, Transport, connect
 from procession.process import RetryPolicy
 from procession.process.cases import (
     BusinessCase,
@@ -42,10 +44,27 @@ async def ended(manager: CaseManager, key: int) -> CaseDetail:
 
 async def comes_to(manager: CaseManager, key: int, status: CaseStatus) -> CaseDetail:
     """The case when it has this status."""
-    async for detail in manager.follow(key):
-        if detail.info.status is status:
-            return detail
-    raise AssertionError(f"it ended before it was {status}")
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        async for detail in manager.follow(key):
+            if detail.info.status is status:
+                return detail
+    raise AssertionError(f"it ended before it was {status}: {detail}")
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while True:
+            found = condition()
+            if await found if inspect.isawaitable(found) else found:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def send(transport: Transport, queue: str, *messages: Message) -> None:
+    """Publish messages."""
+    answers = await transport.publish([Addressed(queue, message) for message in messages])
+    assert answers == [None] * len(messages), answers
 
 
 @asynccontextmanager

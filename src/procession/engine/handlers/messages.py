@@ -93,13 +93,29 @@ def _deliver(command: c.PublishMessage, key: int, expires_at: int, run: Run) -> 
     for subscription in _receivers(address, run):
         if subscription.process_id not in reached:
             reached.append(subscription.process_id)
-            _send(subscription, key, command.variables, expires_at, run)
+            _send(subscription, key, command.variables, expires_at, run, must_reach=command.must_reach)
     return reached
 
 
-def _send(sub: MessageSubscription, key: int, variables: c.Variables, expires_at: int, run: Run) -> None:
+def _send(
+    sub: MessageSubscription,
+    key: int,
+    variables: c.Variables,
+    expires_at: int,
+    run: Run,
+    *,
+    must_reach: bool = False,
+) -> None:
     delivery = c.CorrelateMessage(
-        sub.key, key, sub.name, sub.correlation_key, sub.process_id, variables, expires_at, sub.tenant
+        sub.key,
+        key,
+        sub.name,
+        sub.correlation_key,
+        sub.process_id,
+        variables,
+        expires_at,
+        sub.tenant,
+        must_reach,
     )
     run.emit(delivery, root_key=sub.root_key, tenant=sub.tenant)
     run.unit.deliveries.add(Delivery(sub.key, key))
@@ -166,12 +182,14 @@ class Correlate(Handler[c.CorrelateMessage]):
 
     def reads(self, command: c.CorrelateMessage, want: Reads) -> None:
         unit = want.unit
+        address = (command.tenant, command.name, command.correlation_key)
         want.find(unit.deliveries, "subscription", command.subscription_key)
+        if command.must_reach:  # its lock: nobody else sees the subscription without its delivery
+            want.find(unit.subscriptions, "message", address)
         subscription = want.get(unit.subscriptions, command.subscription_key)
         if subscription is not None:
             want_element(want, subscription.element_key, command.variables, target=subscription.target_id)
         elif unit.subscriptions.known(command.subscription_key):
-            address = (command.tenant, command.name, command.correlation_key)
             _want_receivers(want, address)
             want.get(unit.correlations, (command.message_key, command.process_id))
 

@@ -108,20 +108,27 @@ def renew(connection: sa.Connection, owner: str, ids: Sequence[int], millisecond
 def settle(connection: sa.Connection, owner: str, settlements: Sequence[Settlement]) -> list[bool]:
     """Acknowledge, give back and bury; answers for each whether it was still held."""
     begin_writing(connection, queued)
-    return [_settle(connection, owner, one) for one in sorted(settlements)]
-
-
-def _settle(connection: sa.Connection, owner: str, one: Settlement) -> bool:
-    mine = sa.and_(queued.c.id == one.id, queued.c.owner == owner, queued.c.fence == one.fence)
-    if one.again:
-        values = {"owner": None, "leased_until": 0}
-        return connection.execute(queued.update().where(mine).values(values)).rowcount == 1
-    if not one.dead:
-        return connection.execute(queued.delete().where(mine)).rowcount == 1
-    held = connection.scalar(sa.select(queued.c.id).where(mine).with_for_update()) is not None
-    if held:
-        _bury(connection, one.id, one.reason)
+    mine = sa.select(queued.c.id, queued.c.fence).where(
+        queued.c.id.in_([one.id for one in settlements]), queued.c.owner == owner
+    )
+    rows = connection.execute(mine.order_by(queued.c.id).with_for_update())
+    fences = {row.id: row.fence for row in rows}
+    held = [fences.get(one.id) == one.fence for one in settlements]
+    _settle(connection, [one for one, is_held in zip(settlements, held, strict=True) if is_held])
     return held
+
+
+def _settle(connection: sa.Connection, settlements: Sequence[Settlement]) -> None:
+    done = [one.id for one in settlements if not (one.again or one.dead)]
+    if done:
+        connection.execute(queued.delete().where(queued.c.id.in_(done)))
+    again = [one.id for one in settlements if one.again]
+    if again:
+        values = {"owner": None, "leased_until": 0}
+        connection.execute(queued.update().where(queued.c.id.in_(again)).values(values))
+    for one in settlements:
+        if one.dead:
+            _bury(connection, one.id, one.reason)
 
 
 def _bury(connection: sa.Connection, id: int, reason: str) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
-from procession.client.job import Failure, Job
+from procession.client.job import Failure, Job, NotBegun
 from procession.errors import Incident, InvalidInput, NotReady, ProcessionError
 from procession.messaging import Addressed, Message, Transport
 from procession.process.cases.blueprint import CaseBlueprint
@@ -39,9 +39,29 @@ class Sender:
         self._transport = transport
         self._waiting: list[tuple[Addressed, asyncio.Future[ProcessionError | None]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._made: set[str] = set()
+
+    async def make(self, queue: str) -> NotReady | None:
+        """Make the queue of replies, unless that was done; answers why it could not be yet.
+
+        Raises:
+            WrongState: somebody made it with another delivery limit.
+        """
+        if queue not in self._made:
+            try:
+                await self._transport.declare(queue)
+            except NotReady as error:
+                return error
+            self._made.add(queue)
+        return None
 
     async def send(self, queue: str, message: Message) -> ProcessionError | None:
-        """Publish a message; answers None when it is stored for good, or why not: see `Transport.publish`."""
+        """Publish a message; answers None when it is stored for good, or why not: see `Transport.publish`.
+
+        No request leaves before its reply has a queue to go to.
+        """
+        if message.reply_to is not None and (missing := await self.make(message.reply_to)) is not None:
+            return missing
         future: asyncio.Future[ProcessionError | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((Addressed(queue, message), future))
         if self._task is None or self._task.done():
@@ -54,6 +74,7 @@ class Sender:
             try:
                 answers = await self._transport.publish([addressed for addressed, _ in batch])
             except Exception as error:
+                log.exception("requests could not be published")
                 answers = [NotReady(f"{self._transport.name}: {error}")] * len(batch)
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
@@ -75,9 +96,10 @@ class Asker:
         Raises:
             Failure: it could not be sent yet; that is tried as often as it takes.
             Incident: it never can be.
+            NotBegun: the app stops.
         """
         if self.sender is None:
-            raise self._later(job, NotReady("the app stops"))
+            raise NotBegun
         try:
             message = self._message(request)
         except InvalidInput as error:

@@ -49,7 +49,7 @@ class BusinessCase:
 
     A stage that raises is tried again (`retry`). When its tries are used up, when it raises `CaseError`,
     or when a reply does not come in time, the case goes on with the method marked `@catch`; without one
-    it is held with an incident, and `procession incident resolve` lets it go on.
+    it is held with an incident, and `procession incident resolve KEY --retries 1` lets it go on.
 
     Several versions of one case live at once, as classes with the same `case_id` and another `api`.
     """
@@ -60,13 +60,17 @@ class BusinessCase:
     label: ClassVar[str] = ""
     """For people. Empty: the first line of the class's docstring."""
     HIDDEN: ClassVar[frozenset[str]] = frozenset()
-    """Names of fields that nobody may read on screens and in logs, in the payload, the data, requests and
-    results, at any depth. They are stored encrypted and shown as `***`."""
+    """Names of fields that nobody may read on screens and in logs, in the payload, the data, requests,
+    replies and results, at any depth, whatever their case and punctuation. They are stored encrypted and
+    shown as `***`. Stages and services read them as they are, so they are readable in queues and dead
+    letters, and in errors whose texts name them. Names may be added at any time; one that is taken away is
+    not read any more in cases that run."""
     retry: ClassVar[RetryPolicy] = RetryPolicy()
     timeout: ClassVar[timedelta] = timedelta(minutes=5)
     """How long one try of an async stage may take; plain stages cannot be interrupted."""
     reply_within: ClassVar[timedelta] = timedelta(days=30)
-    """How long a case waits for the reply of a service."""
+    """How long a case waits for the reply of a service. A request that could not be sent all the while is
+    still sent, before the case goes on."""
 
     def __init_subclass__(cls, *, api: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

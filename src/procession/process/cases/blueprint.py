@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +12,14 @@ import msgspec
 
 from procession.errors import InvalidInput
 from procession.process.cases.base import MARK, BusinessCase, Mark
-from procession.process.names import is_kebab, kebab
+from procession.process.cases.outcome import is_time
+from procession.process.cases.progress import RESERVED
+from procession.process.masking import plain
+from procession.process.names import is_kebab, is_step_name, kebab
 from procession.process.policy import RetryPolicy
 
 _API = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
+_SETTINGS = ("api", "case_id", "label", "HIDDEN", "retry", "timeout", "reply_within")
 _ARGUMENTS = {False: ("ctx", "reply"), True: ("ctx", "error")}
 LONGEST_NAMES = 120
 """Characters of case id, api and stage together: they are in every task id, which is a message's id."""
@@ -88,15 +92,10 @@ def read(kind: type[BusinessCase]) -> CaseBlueprint:
         raise InvalidInput(f"{kind!r} is no subclass of BusinessCase")
     case_id = kind.case_id or kebab(kind.__name__)
     marked = dict(_marked(kind))
-    faults = [*_faults_of_class(kind, case_id), *_faults_of_stages(marked)]
-    stages = tuple(_stage(kind, name, function, mark) for name, (function, mark) in marked.items())
-    for one in stages:
-        if len(f"{case_id}{kind.api}{one.name}") > LONGEST_NAMES:
-            faults.append(
-                f"stage {one.name!r}: case id, api and stage together have over {LONGEST_NAMES} characters"
-            )
+    faults = [*_faults_of_class(kind, case_id, marked), *_faults_of_stages(marked, f"{case_id}{kind.api}")]
     if faults:
         raise InvalidInput("\n".join([f"business case {kind.__name__} cannot be registered:", *faults]))
+    stages = tuple(_stage(kind, name, function, mark) for name, (function, mark) in marked.items())
     firsts = [name for name, (_, mark) in marked.items() if mark.first]
     return CaseBlueprint(
         kind=kind,
@@ -123,18 +122,36 @@ def _marked(kind: type[BusinessCase]) -> Iterator[tuple[str, tuple[Any, Mark]]]:
             yield name, (function, mark)
 
 
-def _faults_of_class(kind: type[BusinessCase], case_id: str) -> Iterator[str]:
+def _faults_of_class(
+    kind: type[BusinessCase], case_id: str, marked: dict[str, tuple[Any, Mark]]
+) -> Iterator[str]:
+    api: Any = kind.api  # whatever the class says
+    retry: Any = kind.retry
     if not is_kebab(case_id):
         yield f"case id {case_id!r}: use lower-case words joined by hyphens"
-    if not isinstance(kind.api, str) or _API.fullmatch(kind.api) is None:
-        yield f"api {kind.api!r}: use lower-case letters, digits, dots and hyphens, such as 'v1'"
-    if isinstance(kind.__dict__.get("HIDDEN"), str):
+    if not isinstance(api, str) or _API.fullmatch(kind.api) is None:
+        yield f"api {api!r}: use lower-case letters, digits, dots and hyphens, such as 'v1'"
+    if not _is_set_of_names(kind.HIDDEN):
         yield f"HIDDEN is {kind.HIDDEN!r}: make it a set of names"
-    if kind.reply_within <= timedelta(0) or kind.timeout <= timedelta(0):
-        yield "reply_within and timeout must be longer than 0"
+    else:
+        whole = {plain(name) for name in (*RESERVED, *marked)}
+        for name in sorted(name for name in kind.HIDDEN if plain(name) in whole):
+            yield f"HIDDEN names {name!r}, which is no field: name the fields in it"
+    for name in _SETTINGS:
+        if name in marked:
+            yield f"stage {name!r} has the name of a setting: call it otherwise"
+    if "retry" not in marked and not isinstance(retry, RetryPolicy):
+        yield f"retry is {retry!r}: make it a RetryPolicy"
+    for name in ("timeout", "reply_within"):
+        if name not in marked and not is_time(getattr(kind, name)):
+            yield f"{name} is {getattr(kind, name)!r}: make it a timedelta longer than 0"
 
 
-def _faults_of_stages(marked: dict[str, tuple[Any, Mark]]) -> Iterator[str]:
+def _is_set_of_names(hidden: Any) -> bool:
+    return isinstance(hidden, Set) and all(isinstance(name, str) and plain(name) for name in hidden)
+
+
+def _faults_of_stages(marked: dict[str, tuple[Any, Mark]], before: str) -> Iterator[str]:
     if all(mark.catches for _, mark in marked.values()):
         yield "it has no stage: mark a method with @stage"
     if len(firsts := [name for name, (_, mark) in marked.items() if mark.first]) > 1:
@@ -142,12 +159,21 @@ def _faults_of_stages(marked: dict[str, tuple[Any, Mark]]) -> Iterator[str]:
     if len(catchers := [name for name, (_, mark) in marked.items() if mark.catches]) > 1:
         yield f"several methods catch: {', '.join(catchers)}"
     for name, (function, mark) in marked.items():
+        if not is_step_name(name):
+            yield f"stage {name!r}: use the letters A to Z, digits and underscores"
+        if name in RESERVED:
+            yield f"stage {name!r} has the name of something in every case: call it otherwise"
+        if len(before + name) > LONGEST_NAMES:
+            yield f"stage {name!r}: case id, api and stage together have over {LONGEST_NAMES} characters"
         taken = list(inspect.signature(function).parameters)[1:]
         known = _ARGUMENTS[mark.catches]
         if taken[:1] != ["ctx"] or not set(taken) <= set(known):
             yield f"stage {name!r} must take self, ctx and, if it wants it, {known[1]}; it takes {taken}"
-        if mark.timeout is not None and mark.timeout <= timedelta(0):
-            yield f"stage {name!r}: timeout must be longer than 0"
+        if mark.timeout is not None and not is_time(mark.timeout):
+            yield f"stage {name!r}: its timeout is {mark.timeout!r}: make it a timedelta longer than 0"
+        retry: Any = mark.retry
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            yield f"stage {name!r}: its retry is {retry!r}: make it a RetryPolicy"
 
 
 def _stage(kind: type[BusinessCase], name: str, function: Any, mark: Mark) -> Stage:

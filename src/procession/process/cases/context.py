@@ -6,17 +6,12 @@ import logging
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import msgspec
-
+from procession.errors import CaseError
+from procession.process.cases.mistakes import Mistake, check_request, checked
 from procession.process.cases.outcome import Fail, Finish, Next, Outcome, Request
 from procession.process.cases.progress import FAILED, CaseFailure
 
-_encoder = msgspec.json.Encoder(decimal_format="number")
 E = TypeVar("E", Next, Request, Finish, Fail)
-
-
-class Mistake(Exception):
-    """The stage's program is wrong: trying again would not help."""
 
 
 class Context:
@@ -74,10 +69,12 @@ class Context:
             command: what it shall do.
             payload: JSON.
             next: the stage that gets the reply; None: the one behind this.
-            wait: for the reply at most; then the case goes on with its `@catch`.
+            wait: for the reply at most; then the case goes on with its `@catch`, once the request is sent.
+                None: the class's `reply_within`.
             priority, retries, timeout: of that stage, as in `next`.
         """
-        then = Next(stage=next, priority=priority, retries=retries, timeout=timeout)
+        check_request(service, command, wait)
+        then = checked(Next(stage=next, priority=priority, retries=retries, timeout=timeout))
         return self._end(Request(service=service, command=command, payload=payload, then=then, wait=wait))
 
     def next(
@@ -97,20 +94,23 @@ class Context:
             retries: tries of that stage in all, in place of its own policy's.
             timeout: of each of its tries, in place of its own.
         """
-        return self._end(Next(stage=stage, delay=delay, priority=priority, retries=retries, timeout=timeout))
+        then = Next(stage=stage, delay=delay, priority=priority, retries=retries, timeout=timeout)
+        return self._end(checked(then))
 
     def finish(self, result: Any = None) -> Finish:
         """End the case well, with a result (JSON) for who started it."""
         return self._end(Finish(result=result))
 
     def fail(self, error: CaseFailure | BaseException | str, *, code: str | None = None) -> Fail:
-        """End the case as failed."""
-        if isinstance(error, str):
-            message, known = error, FAILED
-        else:
-            message = getattr(error, "message", "") or str(error) or type(error).__name__
-            known = getattr(error, "code", FAILED)
-        return self._end(Fail(code=code or str(known), message=message))
+        """End the case as failed, for whoever started it.
+
+        Args:
+            error: what a `@catch` was given, an exception, or a text.
+            code: in place of its own.
+        """
+        known = error.code if isinstance(error, CaseFailure | CaseError) else FAILED
+        message = error.message if isinstance(error, CaseFailure) else str(error) or type(error).__name__
+        return self._end(Fail(code=code or known, message=message))
 
     def _end(self, outcome: E) -> E:
         if self.outcome is not None:
@@ -124,15 +124,3 @@ class Context:
 
 def _named(outcome: Outcome) -> str:
     return type(outcome).__name__.lower()
-
-
-def checked_json(what: str, value: Any) -> Any:
-    """The value, as it will be read again.
-
-    Raises:
-        Mistake: it has no form in JSON.
-    """
-    try:
-        return msgspec.json.decode(_encoder.encode(value))
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise Mistake(f"{what} cannot be written as JSON: {error}") from error

@@ -14,6 +14,8 @@ from procession.process.masking import MASK, plain
 
 _PURPOSE = b"procession hidden field 1"
 _SALT_BYTES = 16
+DEEPEST = 100
+"""Levels of a value that are searched for hidden fields."""
 
 
 class Hiding:
@@ -24,7 +26,11 @@ class Hiding:
         self._keys = keys
 
     def hidden(self, value: Any) -> Any:
-        """A JSON value whose hidden fields are sealed."""
+        """A JSON value whose hidden fields are sealed.
+
+        Raises:
+            InvalidInput: it is nested too deep.
+        """
         return _changed(value, self._names, self._seal)
 
     def revealed(self, value: Any) -> Any:
@@ -59,14 +65,18 @@ def _plain(names: frozenset[str]) -> frozenset[str]:
     return frozenset(plain(name) for name in names)
 
 
-def _changed(value: Any, names: frozenset[str], change: Callable[[Any], Any]) -> Any:
+def _changed(value: Any, names: frozenset[str], change: Callable[[Any], Any], depth: int = 0) -> Any:
     if not names:
         return value
+    if depth > DEEPEST:
+        raise InvalidInput(f"a value with hidden fields is nested over {DEEPEST} levels deep")
     if isinstance(value, Mapping):
         return {
-            name: change(one) if one is not None and plain(name) in names else _changed(one, names, change)
+            name: change(one)
+            if one is not None and plain(name) in names
+            else _changed(one, names, change, depth + 1)
             for name, one in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_changed(one, names, change) for one in value]
+        return [_changed(one, names, change, depth + 1) for one in value]
     return value

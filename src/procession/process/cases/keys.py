@@ -96,6 +96,8 @@ class Keyring:
             raise NotSealedHere
         try:
             *salt, sealed = (_decoded(part) for part in parts)
+            if salt == [b""]:  # a second way to write what has no salt
+                raise NotSealedHere
             return cipher.decrypt(sealed, [purpose, name.encode(), *(salt or [b""])])
         except (InvalidTag, ValueError) as error:
             raise NotSealedHere from error

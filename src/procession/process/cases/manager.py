@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from procession.client.extension import Extension
 from procession.client.remote import is_remote
+from procession.client.tasks import DEFAULT_MAX_RUNTIME
+from procession.client.values import as_json
 from procession.errors import InvalidInput, NotReady
-from procession.messaging import Consumer, connect
+from procession.messaging import Consumer, Transport, connect
 from procession.operations.alerts import AlertDesk, Channel, channel_for, incident_alert
 from procession.operations.alerts.incident import next_step
 from procession.process.cases.answering import Answering, Refusal
 from procession.process.cases.asking import Asker, Sender, reply_queue
 from procession.process.cases.base import BusinessCase
 from procession.process.cases.blueprint import CaseBlueprint, read
-from procession.process.cases.context import checked_json
 from procession.process.cases.deploying import deploy
 from procession.process.cases.hiding import Hiding
 from procession.process.cases.info import ENDED, CaseDetail, CaseInfo, CaseStatus
@@ -42,8 +44,12 @@ if TYPE_CHECKING:
     from procession.client.sync import SyncProcession
     from procession.client.worker import Worker
 
+log = logging.getLogger("procession.case")
+
 REPLIES_AT_ONCE = 50
 REQUESTS_AT_ONCE = 100
+LONGEST_RUN = timedelta(days=365)
+"""Of async stages: they have a time limit of their own, which `next` may change."""
 
 
 class CaseManager(Extension):
@@ -90,6 +96,8 @@ class CaseManager(Extension):
         self._hidings: dict[str, Hiding] = {}
         self._askers: dict[str, Asker] = {}
         self._open = AsyncExitStack()
+        self._senders: list[Worker] = []
+        """The workers that send requests."""
         self._watch: Watch | None = None
         self._desk = AlertDesk([channel_for(one) if isinstance(one, str) else one for one in alerts])
         if alerts:
@@ -104,21 +112,24 @@ class CaseManager(Extension):
         Raises:
             InvalidInput: a class has faults, all of which are named; or its case and api are registered.
         """
-        blueprints = [read(kind) for kind in kinds]
-        for blueprint in blueprints:
-            if blueprint.process_id in self.registered:
-                other = self.registered[blueprint.process_id].kind.__name__
+        known = dict(self.registered)
+        for blueprint in (blueprints := [read(kind) for kind in kinds]):
+            if (other := known.setdefault(blueprint.process_id, blueprint)) is not blueprint:
                 raise InvalidInput(
                     f"business case {blueprint.kind.__name__}: api {blueprint.api!r} of "
-                    f"{blueprint.case_id!r} is {other} already"
+                    f"{blueprint.case_id!r} is {other.kind.__name__} already"
                 )
-            self.registered[blueprint.process_id] = blueprint
+        self.registered = known
+        for blueprint in blueprints:
             self._handle(blueprint)
 
     def _handle(self, blueprint: CaseBlueprint) -> None:
         hiding = self._hidings[blueprint.process_id] = Hiding(blueprint.kind.HIDDEN, self._keys)
         for stage in blueprint.stages:
-            task = self.app.task(blueprint.job_type(stage), concurrency=self._concurrency)
+            longest = LONGEST_RUN if stage.is_async else max(DEFAULT_MAX_RUNTIME, stage.timeout)
+            task = self.app.task(
+                blueprint.job_type(stage), concurrency=self._concurrency, max_runtime=longest
+            )
             task(StageRunner(blueprint, stage, self._keys).handler)
         asker = self._askers[blueprint.process_id] = Asker(blueprint, hiding)
         self.app.task(blueprint.send_type, concurrency=REQUESTS_AT_ONCE)(asker.handle)
@@ -160,24 +171,35 @@ class CaseManager(Extension):
         self._desk.open()
         transport = await self._open.enter_async_context(connect(self.broker))
         sender = Sender(transport)
+        self._senders = [one for one in workers if one.task.type in {b.send_type for b in self.blueprints}]
         for blueprint in self.blueprints:
+            await self._answer(blueprint, transport, sender)
             self._askers[blueprint.process_id].sender = sender
-            answering = Answering(
-                self.app,
-                blueprint,
-                self._keys,
-                self._hidings[blueprint.process_id],
-                self.refused,
-                remote=is_remote(self.app.url),
-            )
-            consumer = Consumer(
-                transport, reply_queue(blueprint.process_id), answering.handle, prefetch=REPLIES_AT_ONCE
-            )
-            await self._open.enter_async_context(consumer)
+
+    async def _answer(self, blueprint: CaseBlueprint, transport: Transport, sender: Sender) -> None:
+        """Take in replies from now on.
+
+        Raises:
+            WrongState: somebody made the queue with another delivery limit.
+        """
+        queue = reply_queue(blueprint.process_id)
+        if (error := await sender.make(queue)) is not None:
+            log.warning("replies wait in %s: %s", queue, error.message)
+        answering = Answering(
+            self.app,
+            blueprint,
+            self._keys,
+            self._hidings[blueprint.process_id],
+            self.refused,
+            remote=is_remote(self.app.url),
+        )
+        await self._open.enter_async_context(
+            Consumer(transport, queue, answering.handle, prefetch=REPLIES_AT_ONCE)
+        )
+        self._open.callback(answering.stop)
 
     async def end(self) -> None:
-        for asker in self._askers.values():
-            asker.sender = None
+        await self._send_the_last()
         await self._open.aclose()
         await self.stop_watching()
         await self._desk.close(self.app.grace)
@@ -196,6 +218,17 @@ class CaseManager(Extension):
         watch, self._watch = self._watch, None
         if watch is not None:
             await watch.close()
+
+    async def _send_the_last(self) -> None:
+        """Take no more requests, and wait for those that are on their way."""
+        senders, self._senders = self._senders, []
+        for worker in senders:
+            await worker.pause()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.app.grace.total_seconds()):
+                await asyncio.gather(*(worker.idle() for worker in senders))
+        for asker in self._askers.values():
+            asker.sender = None
 
     # --- cases ------------------------------------------------------------------------------------
 
@@ -244,7 +277,7 @@ class CaseManager(Extension):
             InvalidInput: it is not registered, or the payload cannot be written as JSON.
         """
         blueprint = self.blueprint_of(case, api)
-        hidden = self._hidings[blueprint.process_id].hidden(checked_json("the payload", payload))
+        hidden = self._hidings[blueprint.process_id].hidden(as_json("the payload", payload))
         return await self.app.start(
             blueprint.process_id,
             {PAYLOAD: hidden, CASE: Progress(stage=blueprint.first)},
@@ -307,22 +340,22 @@ class CaseManager(Extension):
         return await asyncio.to_thread(self.looker().detail, key)
 
     async def follow(self, key: int) -> AsyncIterator[CaseDetail]:
-        """The case as it is now, and again whenever it has gone on, until it has ended.
+        """The case as it is now, and again whenever it has gone on or failed, until it has ended.
 
         What happens in quick succession is told together. Needs the database.
 
         Raises:
             NotFound: there is none of the registered ones with this key.
         """
-        watch = self._watching()
         mark = None
         told: CaseDetail | None = None
-        while told is None or told.info.status not in ENDED:
-            mark = await watch.changed(key, mark)
-            detail = await self.show(key)
-            if detail != told:
-                yield detail
-            told = detail
+        with self._watching_for_end(key) as watch:
+            while told is None or told.info.status not in ENDED:
+                mark = await watch.changed(key, mark)
+                detail = await self.show(key)
+                if detail != told:
+                    yield detail
+                told = detail
 
     async def wait(self, key: int, timeout: timedelta) -> CaseDetail:
         """The case once it has ended, or as it is after `timeout`. Needs the database.
@@ -330,13 +363,11 @@ class CaseManager(Extension):
         Raises:
             NotFound: there is none of the registered ones with this key.
         """
-        watch, mark = self._watching(), None
-        try:
+        mark = None
+        with self._watching_for_end(key) as watch, suppress(TimeoutError):
             async with asyncio.timeout(timeout.total_seconds()):
                 while (mark := await watch.changed(key, mark)) is not None and not mark.ended:
                     pass
-        except TimeoutError:
-            pass
         return await self.show(key)
 
     def _watching(self) -> Watch:
@@ -344,6 +375,17 @@ class CaseManager(Extension):
             self.app._backend.reader("watching cases")
             raise NotReady("the app is being left")
         return self._watch
+
+    @contextmanager
+    def _watching_for_end(self, key: int) -> Iterator[Watch]:
+        """The watch, which is told of the end of a case at once."""
+        watch = self._watching()
+        ended = self.app._backend.watch(key)
+        ended.add_done_callback(watch.look)
+        try:
+            yield watch
+        finally:
+            ended.cancel()
 
 
 def cases_of(app: Procession) -> CaseManager:

@@ -53,3 +53,8 @@ class Fail(_Ending, frozen=True, kw_only=True):
 
 
 Outcome: TypeAlias = Next | Request | Finish | Fail
+
+
+def is_time(value: Any) -> bool:
+    """Whether it is a duration longer than 0."""
+    return isinstance(value, timedelta) and value > timedelta(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import inspect
 import logging
 from collections.abc import Callable
@@ -13,11 +12,12 @@ from typing import Any
 import msgspec
 
 from procession.client.job import Failure, Job
-from procession.errors import CaseError
+from procession.errors import CaseError, InvalidInput
 from procession.process.cases.blueprint import CaseBlueprint, Stage
-from procession.process.cases.context import Context, Mistake, checked_json
+from procession.process.cases.context import Context
 from procession.process.cases.hiding import Hiding
 from procession.process.cases.keys import Keyring
+from procession.process.cases.mistakes import Mistake, checked_json
 from procession.process.cases.outcome import Fail, Finish, Next, Outcome, Request
 from procession.process.cases.progress import (
     CASE,
@@ -36,6 +36,7 @@ from procession.process.cases.progress import (
     Progress,
 )
 from procession.process.cases.task_id import TaskId
+from procession.process.masking import cut
 
 _NONE = timedelta(0)
 
@@ -85,6 +86,8 @@ class StageRunner:
         try:
             answer = self._call(self._blueprint.kind(), run.context, **self._arguments(run))
             if inspect.isawaitable(answer) and not isinstance(answer, Outcome):
+                if inspect.iscoroutine(answer):
+                    answer.close()
                 raise Mistake("a plain stage answered something to wait for: make it `async def`")
             return self._ended(run, answer)
         except (Exception, SystemExit) as error:
@@ -92,12 +95,21 @@ class StageRunner:
 
     def _arguments(self, run: _Run) -> dict[str, Any]:
         if run.reply is not None and run.reply.late:
-            raise _Final(REPLY_LATE, f"no reply to the request of {run.progress.asked} came in time")
+            raise _Final(REPLY_LATE, self._late(run))
         known = {
             "reply": None if run.reply is None else run.reply.body,
             "error": run.failure,
         }
         return {name: known[name] for name in self._stage.arguments}
+
+    def _late(self, run: _Run) -> str:
+        message = f"no reply to the request of {run.progress.asked} came in time"
+        if self._blueprint.catcher is not None:
+            return message
+        return (
+            f"{message}: cancel the case, or answer in the service's place with "
+            f"set_variables({run.job.instance_key}, {{'{REPLY}': {{'body': ...}}}}) and resolve the incident"
+        )
 
     # --- it ended well ------------------------------------------------------------------------------
 
@@ -129,7 +141,7 @@ class StageRunner:
             return run.at(Move.FINISH, run.stage) | {RESULT: result}
         failure = CaseFailure(
             code=outcome.code,
-            message=outcome.message,
+            message=_storable(outcome.message),
             stage=run.failure.stage if run.failure is not None else run.stage,
             attempts=run.job.attempt,
         )
@@ -178,7 +190,7 @@ class StageRunner:
         Raises:
             Failure: the stage is tried again, or held.
         """
-        message = _described(error)
+        message = _storable(_described(error))
         code = error.code if isinstance(error, CaseError) else FAILED
         if isinstance(error, _Final):
             code, message = error.failure
@@ -188,14 +200,13 @@ class StageRunner:
             left = max(tries - run.job.attempt, 0)
         run.context.log.info("failed (%d tries left): %s", left, message)
         if left:
-            raise Failure(
-                message, retries=left, backoff=self._stage.retry.after(run.job.attempt), variables={}
-            ) from error
+            pause = self._stage.retry.after(run.job.attempt)
+            raise Failure(message, retries=left, backoff=pause, variables={}) from error
         catcher = self._blueprint.catcher
         if catcher is None or self._stage.catches or isinstance(error, Mistake):
-            raise Failure(message, retries=0, backoff=_NONE, variables={}) from error
+            raise _held(message) from error
         failure = CaseFailure(code=code, message=message, stage=run.stage, attempts=run.job.attempt)
-        return run.at(Move.NEXT, catcher.name) | {ERROR: failure}
+        return run.answered() | run.at(Move.NEXT, catcher.name) | {ERROR: failure}
 
 
 class _Run:
@@ -204,7 +215,7 @@ class _Run:
     def __init__(
         self, blueprint: CaseBlueprint, stage: Stage, hiding: Hiding, logger: logging.Logger, job: Job
     ) -> None:
-        variables = hiding.revealed(job.variables)
+        variables = _revealed(hiding, job, logger)
         self.job = job
         self.stage = stage.name
         self.progress = _read(variables, CASE, Progress) or Progress(stage=stage.name)
@@ -213,7 +224,7 @@ class _Run:
         self._had_reply = variables.get(REPLY) is not None
         self._hiding = hiding
         data = {name: one for name, one in variables.items() if name not in RESERVED and one is not None}
-        self._before = copy.deepcopy(data)
+        self._before = {name: msgspec.json.encode(one) for name, one in data.items()}
         if self.reply is not None and not self.reply.late and self.progress.asked is not None:
             data[self.progress.asked] = self.reply.body
         self.context = Context(
@@ -237,10 +248,23 @@ class _Run:
         for name in data:
             if not isinstance(name, str) or name in RESERVED:
                 raise Mistake(f"data cannot be called {name!r}; that name is the case's own")
-        changed = {name: one for name, one in data.items() if self._before.get(name) != one}
+        written = checked_json("what the stage left in data", data)
+        changed = {name: one for name, one in written.items() if self._differs(name, one)}
         gone = {name: None for name in self._before if name not in data}
-        hidden: dict[str, Any] = self._hiding.hidden(checked_json("what the stage left in data", changed))
+        hidden: dict[str, Any] = self._hiding.hidden(changed)
         return hidden | gone
+
+    def _differs(self, name: str, value: Any) -> bool:
+        """As JSON: in Python True is 1."""
+        before = self._before.get(name)
+        return value is not None if before is None else before != msgspec.json.encode(value)
+
+    def answered(self) -> dict[str, Any]:
+        """What the service answered, as it is stored: a `@catch` knows it even if the stage failed on it."""
+        if self.reply is None or self.reply.late or self.progress.asked is None:
+            return {}
+        kept: dict[str, Any] = self._hiding.hidden({self.progress.asked: self.reply.body})
+        return kept
 
     def at(self, move: Move, stage: str, then: Next | None = None) -> dict[str, Any]:
         """Where the case stands now; a reply was taken in by this."""
@@ -271,8 +295,26 @@ def _read(variables: dict[str, Any], name: str, type: type[Any]) -> Any:
     try:
         return msgspec.convert(value, type)
     except msgspec.ValidationError as error:
-        message = f"variable {name!r} is not what a case has there: {error}"
-        raise Failure(message, retries=0, backoff=_NONE, variables={}) from error
+        raise _held(f"variable {name!r} is not what a case has there: {error}") from error
+
+
+def _revealed(hiding: Hiding, job: Job, logger: logging.Logger) -> dict[str, Any]:
+    try:
+        variables: dict[str, Any] = hiding.revealed(job.variables)
+    except InvalidInput as error:
+        logger.error("case %d is held: %s", job.instance_key, error.message)
+        raise _held(error.message) from error
+    return variables
+
+
+def _held(message: str) -> Failure:
+    """The case waits, with an incident, for somebody to mend it."""
+    return Failure(message, retries=0, backoff=_NONE, variables={})
+
+
+def _storable(text: str) -> str:
+    """An error's text, as long as anybody reads it, and without what no database takes."""
+    return cut(text.encode(errors="backslashreplace").decode())
 
 
 def _described(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from procession.errors import NotReady, ProcessionError
 from procession.storage.searches.cases import Mark, marks
@@ -44,6 +44,12 @@ class Watch:
     def waiting(self) -> int:
         """How many wait."""
         return sum(len(waiting) for waiting in self._waiting.values())
+
+    def look(self, ended: asyncio.Future[Any]) -> None:
+        """Look at once: a case has ended, whatever its end."""
+        if not ended.cancelled():
+            ended.exception()
+        self._wake.set()
 
     async def _look(self) -> None:
         while self._waiting:

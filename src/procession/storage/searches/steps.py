@@ -39,7 +39,7 @@ class OpenIncident(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstanceFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One instance, and the element its token is at."""
+    """One instance, and the element its token is at; of several one with a job."""
 
     info: InstanceInfo
     now: int
@@ -125,7 +125,9 @@ class _Around:
             _element.instance_key,
             keys,
         )
+        elements.sort(key=lambda row: row.job_key is not None)
         self._elements = {row.instance_key: row for row in elements}
+        """Of several the one with a job: it says most of how things are."""
         job_keys = [row.job_key for row in elements if row.job_key is not None]
         self._jobs = {row.key: Job(*row) for row in self._rows(sa.select(tables["job"]), _job.key, job_keys)}
         incidents = sa.select(
