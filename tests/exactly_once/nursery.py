@@ -1,4 +1,4 @@
-"""Forks services: one interpreter has loaded everything, so that a process costs milliseconds.
+"""Forks processes: one interpreter has loaded everything, so that a process costs milliseconds.
 
 Reads one `Birth` as JSON from each line of standard input, answers with the number of a process.
 """
@@ -13,12 +13,7 @@ import sys
 
 import msgspec
 
-from procession.messaging.database import DatabaseTransport
-from procession.messaging.rabbitmq import RabbitMQTransport
-
-from .service import Birth, Service
-
-_LOADED = (DatabaseTransport, RabbitMQTransport)  # once, and not in each process
+from .roles import Birth, live
 
 
 def main() -> None:
@@ -27,17 +22,19 @@ def main() -> None:
         birth = msgspec.json.decode(line, type=Birth)
         number = os.fork()
         if number == 0:
-            _serve(birth)
+            _live(birth)
         print(number, flush=True)
 
 
-def _serve(birth: Birth) -> None:
+def _live(birth: Birth) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        logging.basicConfig(level=logging.ERROR, format=f"service {birth.slot}: %(message)s")
+        logging.basicConfig(
+            level=logging.ERROR, format=f"%(asctime)s {birth.role} {birth.slot}: %(message)s", force=True
+        )
         logging.getLogger("aiormq").setLevel(logging.CRITICAL)
-        asyncio.run(Service(birth).run())
+        asyncio.run(live(birth))
         code = 0
     except BaseException:
         logging.exception("it ended")
