@@ -9,23 +9,25 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from .points import Board, Point
+from .points import OF_CASES, OF_SERVICES, Board, Point
 from .roles import Birth, Role
 
 PATIENCE = 60.0
 SELF_KILLS = 0.6
 """The share of processes that kill themselves at a point of their work; the others are killed at any time."""
+LATEST_VISIT = 3
+"""How often they come to that point at most."""
 LONGEST_LIFE = 0.4
 """Seconds that the others live at most after they have begun to work."""
 LONGEST_START = 20
 """Tenths of a second that are waited for that."""
-LATEST_SELF_KILL = 20.0
+LATEST_SELF_KILL = 10.0
 """Seconds after which a process that has not come to its point is killed wherever it is."""
 SLOTS = (
     (Role.USERS, False),
@@ -81,9 +83,15 @@ class Crew:
             stderr=self._log,
             env=others | setting.environment,
         )
+        self._deadly = {points: self._deal(points) for points in (OF_SERVICES, OF_CASES)}
         self._births = asyncio.Lock()
         self._alive: dict[int, int] = {}
         self.kills: Counter[Killed] = Counter()
+
+    def _deal(self, points: Sequence[Point]) -> Iterator[Point]:
+        """Each of them, in any order, and again."""
+        while True:
+            yield from self._chance.sample(points, len(points))
 
     async def start(self, slot: int, *, deadly: Point | None = None, after: int = 1) -> int:
         """Start a process in a slot; answers a descriptor of it."""
@@ -126,8 +134,8 @@ class Crew:
     async def _life(self, slot: int) -> None:
         role, _ = SLOTS[slot]
         if self._chance.random() < SELF_KILLS:
-            deadly = self._chance.choice(role.points)
-            process = await self.start(slot, deadly=deadly, after=self._chance.randint(1, 5))
+            deadly, after = next(self._deadly[role.points]), self._chance.randint(1, LATEST_VISIT)
+            process = await self.start(slot, deadly=deadly, after=after)
             by_itself = await _ended(process, LATEST_SELF_KILL)
         else:
             process = await self.start(slot)

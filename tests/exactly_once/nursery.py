@@ -6,6 +6,7 @@ Reads one `Birth` as JSON from each line of standard input, answers with the num
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -15,8 +16,26 @@ import msgspec
 
 from .roles import Birth, live
 
+LOADED = (
+    "aiosqlite",
+    "asyncmy",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "procession.messaging.database.engines",
+    "procession.storage.migrate",
+    "procession.storage.postgresql.adapter",
+    "procession.storage.sqlite.adapter",
+    "psycopg",
+    "pymysql",
+    "sqlalchemy.dialects.mysql.asyncmy",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.aiosqlite",
+)
+"""What processes would load when they need it."""
+
 
 def main() -> None:
+    for name in LOADED:
+        importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who end are not waited for
     for line in sys.stdin:
         birth = msgspec.json.decode(line, type=Birth)
