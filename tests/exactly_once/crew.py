@@ -27,7 +27,7 @@ LONGEST_LIFE = 0.4
 """Seconds that the others live at most after they have begun to work."""
 LONGEST_START = 20
 """Tenths of a second that are waited for that."""
-LATEST_SELF_KILL = 10.0
+LATEST_SELF_KILL = 5.0
 """Seconds after which a process that has not come to its point is killed wherever it is."""
 SLOTS = (
     (Role.USERS, False),

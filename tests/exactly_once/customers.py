@@ -11,8 +11,6 @@ import msgspec
 from examples.account.accounts import LEAST_DEPOSIT
 from procession.process.cases import CaseDetail, CaseManager
 
-UNDER_WAY = 60
-"""Cases that have not ended at a time, so that there is always something to kill a service at."""
 REFUSED = 0.2
 """The share of customers whose deposit is too small."""
 PATIENCE = timedelta(minutes=2)
@@ -32,14 +30,15 @@ class Customer(msgspec.Struct, frozen=True):
 class Customers:
     """Those who came, and their cases."""
 
-    def __init__(self, cases: CaseManager, chance: random.Random) -> None:
+    def __init__(self, cases: CaseManager, at_once: int, chance: random.Random) -> None:
         self._cases = cases
+        self._at_once = at_once
         self._chance = chance
         self.ended: dict[Customer, CaseDetail] = {}
 
     async def come_until(self, enough: asyncio.Event) -> None:
         """Start cases while too few are under way; returns when all have ended."""
-        places = asyncio.Semaphore(UNDER_WAY)
+        places = asyncio.Semaphore(self._at_once)
         number = 0
         async with asyncio.TaskGroup() as group:
             while not enough.is_set():
