@@ -67,7 +67,7 @@ def watch_cases(trail: Trail) -> None:
     _watch_consumers(trail, Point.ANSWERED, Point.CORRELATED)
     for kind in (RabbitMQTransport, DatabaseTransport):
         _set(kind, "publish", _watched(_sometimes_twice(kind.publish), trail, Point.ASKING, Point.ASKED))
-    handler_of: Callable[[StageRunner], Callable[..., Any]] = StageRunner.handler.fget  # type: ignore[attr-defined]
+    handler_of: Callable[[StageRunner], Callable[..., Any]] = vars(StageRunner)["handler"].fget
 
     def handler(runner: StageRunner) -> Callable[..., Any]:
         return _between(handler_of(runner), lambda: None, lambda: trail.at(Point.STAGED))

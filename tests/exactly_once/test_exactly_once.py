@@ -48,8 +48,10 @@ class Size(NamedTuple):
     """Cases that have not ended, so that there is always something to kill a service at."""
 
 
-RABBITMQ = {"small": Size(8, 2, 1, 15), "full": Size(340, 60, 6, 60)}
-DATABASE_QUEUES = {"small": Size(8, 2, 0, 15), "full": Size(40, 10, 0, 60)}
+FULL = Size(340, 60, 6, 60)
+"""Of each database."""
+FULL_WITHOUT_BROKER = Size(40, 10, 0, 60)
+SMALL = Size(6, 2, 0, 10)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +104,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("kind", ["sqlite"] if few else ["mariadb", "postgresql", "sqlite"])
 
 
-def _size(request: pytest.FixtureRequest, sizes: dict[str, Size]) -> Size:
-    size = sizes[request.config.getoption("--exactly-once", "small")]
+def _size(request: pytest.FixtureRequest, full: Size, small: Size) -> Size:
+    size = {"full": full, "small": small}[request.config.getoption("--exactly-once", "small")]
     kills = request.config.getoption("--exactly-once-kills", None)
     return size._replace(services=kills) if kills else size
 
@@ -233,10 +235,10 @@ def test_every_effect_is_applied_once_over_rabbitmq(
     tmp_path: Path,
     chance: random.Random,
 ) -> None:
-    size = _size(request, RABBITMQ)
+    size = _size(request, FULL, SMALL._replace(broker=int(kind == "sqlite")))
     story = _play(_setting(create, kind, tmp_path, broker.url, keys), chance, size, broker)
     assert story.crew.kills.total() == size.services + size.cases
-    if size == RABBITMQ["full"]:
+    if size == FULL:
         assert {kill.point for kill in story.crew.kills if kill.by_itself} == {*OF_SERVICES, *OF_CASES}
 
 
@@ -248,6 +250,6 @@ def test_every_effect_is_applied_once_over_database_queues(
     tmp_path: Path,
     chance: random.Random,
 ) -> None:
-    size = _size(request, DATABASE_QUEUES)
+    size = _size(request, FULL_WITHOUT_BROKER, SMALL)
     story = _play(_setting(create, kind, tmp_path, None, keys), chance, size, None)
     assert story.crew.kills.total() == size.services + size.cases
