@@ -1,4 +1,4 @@
-"""How full queues are."""
+"""Whether queues are empty, and that they are."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ async def depth(broker: str, queues: Sequence[str]) -> int:
     if broker.startswith("amqp"):
         return await _of_rabbitmq(broker, queues)
     return await asyncio.to_thread(_of_database, broker)
+
+
+async def delete(broker: str, queues: Sequence[str]) -> None:
+    """Forget what a test before this one left on a broker; databases are each test's own."""
+    if broker.startswith("amqp"):
+        async with await aio_pika.connect(broker) as connection:
+            channel = await connection.channel()
+            for name in queues:
+                await channel.queue_delete(name)
 
 
 async def _of_rabbitmq(broker: str, queues: Sequence[str]) -> int:

@@ -25,7 +25,7 @@ from .customers import Customers
 from .judge import judge, waiting
 from .placing import NEVER
 from .points import OF_CASES, OF_SERVICES, Point
-from .queues import depth
+from .queues import delete, depth
 from .roles import Role
 
 QUEUES = (service_queue("users"), service_queue("accounts"), reply_queue("open-account.v1"))
@@ -48,7 +48,7 @@ class Size(NamedTuple):
     """Cases that have not ended, so that there is always something to kill a service at."""
 
 
-FULL = Size(340, 60, 6, 60)
+FULL = Size(340, 60, 8, 60)
 """Of each database."""
 FULL_WITHOUT_BROKER = Size(40, 10, 0, 60)
 SMALL = Size(6, 2, 0, 10)
@@ -159,6 +159,8 @@ class Story:
         """Kill as many, and wait until all cases have ended and all messages are gone."""
         size, enough = self._size, asyncio.Event()
         async with connect(self._setting.broker) as transport, self._app:
+            await delete(self._setting.broker, QUEUES)
+            await transport.drop_dead()
             for queue in QUEUES:
                 await transport.declare(queue, delivery_limit=NEVER)
             async with asyncio.TaskGroup() as group:
