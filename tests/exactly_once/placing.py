@@ -42,6 +42,8 @@ def hurry() -> None:
     _set(Procession, "task", functools.partialmethod(Procession.task, timeout=LEASE))
     _set(database_queues, "LEASE", LEASE)
     _set(Consumer, "__init__", functools.partialmethod(Consumer.__init__, delivery_limit=NEVER))
+    for kind in (RabbitMQTransport, DatabaseTransport):
+        _set(kind, "declare", functools.partialmethod(kind.declare, delivery_limit=NEVER))
 
 
 def watch_service(trail: Trail) -> None:
