@@ -36,8 +36,11 @@ class Service:
         assert message.reply_to is not None
         with Session(engine) as session, session.begin(), self.inbox.once(message.id, session) as first:
             if first:
-                answer = self._commands[message.headers["command"]](session, message.json())
-                self.outbox.send(session, message.reply_to, message.answer(answer))
+                self.outbox.send(session, message.reply_to, self.apply(session, message))
+
+    def apply(self, session: Session, message: Message) -> Message:
+        """What a request asks for, and the answer to it."""
+        return message.answer(self._commands[message.headers["command"]](session, message.json()))
 
     async def serve(self, engine: sa.Engine, transport: Transport) -> None:
         """Work until SIGTERM or SIGINT."""

@@ -1,3 +1,3 @@
-"""The exactly-once proof: a service is killed with SIGKILL at every point between receiving a request and
-acknowledging it, and the broker beside it; afterwards each effect is there once, and each answer arrived.
+"""The exactly-once proof: the account example's processes are killed with SIGKILL at every point of their
+work, and the broker beside them; afterwards each effect is there once, and every case has ended.
 """

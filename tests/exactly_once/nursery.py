@@ -1,4 +1,4 @@
-"""Forks services: one interpreter has loaded everything, so that a process costs milliseconds.
+"""Forks processes: one interpreter has loaded everything, so that a process costs milliseconds.
 
 Reads one `Birth` as JSON from each line of standard input, answers with the number of a process.
 """
@@ -6,6 +6,7 @@ Reads one `Birth` as JSON from each line of standard input, answers with the num
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -13,31 +14,46 @@ import sys
 
 import msgspec
 
-from procession.messaging.database import DatabaseTransport
-from procession.messaging.rabbitmq import RabbitMQTransport
+from .roles import Birth, live
 
-from .service import Birth, Service
-
-_LOADED = (DatabaseTransport, RabbitMQTransport)  # once, and not in each process
+LOADED = (
+    "aiosqlite",
+    "asyncmy",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "procession.messaging.database.engines",
+    "procession.storage.migrate",
+    "procession.storage.postgresql.adapter",
+    "procession.storage.sqlite.adapter",
+    "psycopg",
+    "pymysql",
+    "sqlalchemy.dialects.mysql.asyncmy",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite.aiosqlite",
+)
+"""What processes would load when they need it."""
 
 
 def main() -> None:
+    for name in LOADED:
+        importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those who end are not waited for
     for line in sys.stdin:
         birth = msgspec.json.decode(line, type=Birth)
         number = os.fork()
         if number == 0:
-            _serve(birth)
+            _live(birth)
         print(number, flush=True)
 
 
-def _serve(birth: Birth) -> None:
+def _live(birth: Birth) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        logging.basicConfig(level=logging.ERROR, format=f"service {birth.slot}: %(message)s")
+        logging.basicConfig(
+            level=logging.ERROR, format=f"%(asctime)s {birth.role} {birth.slot}: %(message)s", force=True
+        )
         logging.getLogger("aiormq").setLevel(logging.CRITICAL)
-        asyncio.run(Service(birth).run())
+        asyncio.run(live(birth))
         code = 0
     except BaseException:
         logging.exception("it ended")

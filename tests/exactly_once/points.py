@@ -1,4 +1,4 @@
-"""Where in its work a service is, told through memory that outlives it."""
+"""Where in its work a process is, told through memory that outlives it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,38 @@ from pathlib import Path
 
 
 class Point(IntEnum):
-    """The points of a service's work, in the order of a request."""
+    """The points of a process's work, in the order of a request."""
 
     STARTING = 0
+    # A service:
     RECEIVED = 1
     RECORDED = 2
     """The message id is written, the effect not yet."""
-    APPLIED = 3
-    """The effect and the answer are written, not committed."""
-    COMMITTED = 4
+    CHANGED = 3
+    """The effect is written, the answer not yet."""
+    APPLIED = 4
+    """All is written, nothing committed."""
+    COMMITTED = 5
     """Not acknowledged."""
-    PUBLISHED = 5
+    PUBLISHING = 6
+    """Answers are claimed by a relay."""
+    PUBLISHED = 7
     """Answers are with the broker, and still in the outbox."""
+    # A worker of cases:
+    STAGED = 8
+    """A stage has run, and nothing of it is stored."""
+    ASKING = 9
+    """Requests are about to be published."""
+    ASKED = 10
+    """They are with the broker, and the engine does not know."""
+    ANSWERED = 11
+    """A reply was received."""
+    CORRELATED = 12
+    """Its case has it; it is not acknowledged."""
+
+
+OF_SERVICES = tuple(Point)[1:8]
+OF_CASES = tuple(Point)[8:]
 
 
 class Board:
@@ -41,7 +61,7 @@ class Board:
 
 
 class Trail:
-    """What a service passes; at one of the points, the n-th time, it kills itself."""
+    """What a process passes; at one of the points, the n-th time, it kills itself."""
 
     def __init__(self, board: Board, slot: int, deadly: Point | None, after: int) -> None:
         self._board = board
