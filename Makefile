@@ -18,7 +18,7 @@ help:
 	@echo "make format   rewrite the sources in the project's format"
 	@echo "make chaos    kills, cut connections, restarts: minutes on SQLite and PostgreSQL (HOURS=n: longer)"
 	@echo "make chaos-pg 10,000 instances on PostgreSQL (HOURS=n: as long as that)"
-	@echo "make exactly-once  the account example is killed 1,300 times, workers of cases 800; each effect is there once"
+	@echo "make exactly-once  the account example is killed 1,300 times; each effect is there once"
 	@echo "make bench    Procession beside its peers, with ratios"
 	@echo "make bench-pg the same on PostgreSQL, with several nodes and a million old instances"
 	@echo "make bench-grpc    over gRPC, beside a real Zeebe and a server that does nothing"
@@ -83,7 +83,6 @@ chaos-pg: $(VENV)/.dev
 
 exactly-once: $(VENV)/.dev
 	$(BIN)/python -m pytest -s tests/exactly_once --exactly-once=full $(ARGS)
-	$(BIN)/python -m pytest -s tests/killed_cases --killed-cases=full
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(ARGS)
