@@ -23,6 +23,7 @@ COMMANDS = [
     "instance list",
     "instance show",
     "instance cancel",
+    "instance migrate",
     "incident list",
     "incident resolve",
     "definition list",

@@ -151,5 +151,5 @@ class Driver:
             changes = table.changes()
             for key in changes.removed:
                 del self.rows[table.name][key]
-            for record in (*changes.updated, *changes.added):
+            for record in (*changes.updated, *changes.rewritten, *changes.added):
                 self.rows[table.name][table.key_of(record)] = msgspec.structs.astuple(record)
