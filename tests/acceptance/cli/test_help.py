@@ -40,6 +40,7 @@ COMMANDS = [
     "process start",
     "process restart",
     "process abandon",
+    "process migrate",
     "process work",
     "dead-letters list",
     "dead-letters retry",
