@@ -84,7 +84,8 @@ def _process_instance(state: State, key: int, intent: str, value: Value) -> None
 
 
 def _variable(state: State, key: int, intent: str, value: Value) -> None:
-    state.variables.setdefault(value["scopeKey"], {})[value["name"]] = value["value"]
+    if intent != "MIGRATED":  # which tells no value
+        state.variables.setdefault(value["scopeKey"], {})[value["name"]] = value["value"]
 
 
 def _incident(state: State, key: int, intent: str, value: Value) -> None:

@@ -123,3 +123,38 @@ def test_the_same_commands_make_the_same_records() -> None:
         driver.settle()
     assert twins[0].rows == twins[1].rows
     assert len(twins[0].rows["element_instance"]) == 6
+
+
+@pytest.mark.parametrize("children", [3, 300])
+def test_migrating_takes_as_many_rounds_for_many_tokens_as_for_few(children: int) -> None:
+    # Given many jobs with events at their boundary, in a sub-process
+    def version(task: str) -> bytes:
+        work = job(task, inner=each(f"=for n in 1..{children} return n"))
+        work += boundary("late", task, on_duration("P1D"))
+        return bpmn(start() + sub("sub", start("is") + work, f"is>{task}"), "s>sub")
+
+    driver = Driver(version("t"))
+    started = driver.execute(c.StartInstance("p", version=1))
+    driver.settle()
+    driver.deploy(version("u"))
+    # When the instance is migrated
+    driver.execute(c.MigrateInstance(started.key, {"t": "u"}, version=2, equal_ids=True, retype_jobs=True))
+    # Then no round was repeated, and all have moved
+    assert driver.rounds == 1
+    jobs = driver.records("job")
+    assert {(one.type, one.definition_key) for one in jobs} == {("u", 2)}
+    assert len(jobs) == children
+
+
+@pytest.mark.parametrize("before", [1, 100])
+def test_migrating_reads_nothing_of_what_has_ended(before: int) -> None:
+    # Given an instance that has been through some loops
+    flows = "s>x x>t t>x"
+    content = bpmn(start() + gateway("exclusive", "x") + job("t"), flows)
+    driver = Driver(content)
+    started = driver.execute(c.StartInstance("p", version=1))
+    for _ in range(before):
+        driver.execute(c.CompleteJob(*open_jobs(driver)))
+    driver.deploy(content)
+    driver.execute(c.MigrateInstance(started.key, version=2, equal_ids=True))
+    assert driver.loaded == 1
