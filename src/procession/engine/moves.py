@@ -71,7 +71,7 @@ class Moves:
         if len(self._elements) + len(children) >= MIGRATED_AT_ONCE:
             self._places.refuse(f"{MIGRATED_AT_ONCE} active elements or more are too many to move at once")
         tokens = len(children) + sum(sum(lifecycle.join_counts(join.waiting).values()) for join in joins)
-        if scope.state == TERMINATING or tokens < scope.active:
+        if tokens < scope.active:
             self._places.refuse("a token of it is on its way between two elements; try again in a moment")
         for join in joins:
             self._plan_join(join, to)

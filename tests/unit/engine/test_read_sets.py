@@ -4,6 +4,7 @@ import pytest
 
 from procession.engine import commands as c
 from procession.engine.run import TRANSITIONS_PER_COMMAND
+from procession.errors import WrongState
 from tests.building import (
     boundary,
     bpmn,
@@ -158,3 +159,29 @@ def test_migrating_reads_nothing_of_what_has_ended(before: int) -> None:
     driver.deploy(content)
     driver.execute(c.MigrateInstance(started.key, version=2, equal_ids=True))
     assert driver.loaded == 1
+
+
+def test_nothing_is_migrated_while_tokens_are_on_their_way() -> None:
+    # Given a loop over so much that its rest waits for other transactions
+    content = bpmn(start() + job("t", inner=each("=for n in 1..3000 return n")), "s>t")
+    driver = Driver(content)
+    started = driver.execute(c.StartInstance("p", version=1))
+    driver.deploy(content)
+    command = c.MigrateInstance(started.key, version=2, equal_ids=True)
+    # When it is migrated before and after these
+    with pytest.raises(WrongState, match="on its way between two elements; try again"):
+        driver.execute(command)
+    driver.settle()
+    driver.execute(command)
+    # Then all are on one version
+    assert {one.definition_key for one in driver.records("element_instance") if one.ended_at is None} == {2}
+
+
+def test_more_tokens_than_one_transaction_moves_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("procession.engine.moves.MIGRATED_AT_ONCE", 4)
+    content = bpmn(start() + job("t", inner=each("=[1,2,3]")), "s>t")
+    driver = Driver(content)
+    started = driver.execute(c.StartInstance("p", version=1))
+    driver.deploy(content)
+    with pytest.raises(WrongState, match="4 active elements or more are too many"):
+        driver.execute(c.MigrateInstance(started.key, version=2, equal_ids=True))
