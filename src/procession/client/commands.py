@@ -234,7 +234,12 @@ class Commands(ABC):
         if (version is None) == (definition_key is None):
             raise InvalidInput("name either the version or the definition key to migrate to")
         command = c.MigrateInstance(
-            key, dict(mapping or {}), definition_key, version, equal_ids, retype_jobs=retype_jobs
+            key,
+            dict(mapping or {}),
+            definition_key,
+            version,
+            equal_ids=equal_ids,
+            retype_jobs=retype_jobs,
         )
         await self._send(command)
 

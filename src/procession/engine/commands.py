@@ -109,6 +109,8 @@ class MigrateInstance(Command, frozen=True):
     definition_key: int | None = None
     version: int | None = None
     """Of the instance's own process, where no definition is named."""
+    from_version: int | None = None
+    """The version that `mapping` was made for: refused if somebody else has moved the instance since."""
     equal_ids: bool = False
     """Elements that `mapping` does not name become those of the same id."""
     retype_jobs: bool = False

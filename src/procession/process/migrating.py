@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from procession.client.app import Procession
+
+log = logging.getLogger("procession.process")
 
 AT_ONCE = 100
 """Processes that are moved side by side."""
@@ -54,9 +57,15 @@ class Migrations:
         old_tasks = await asyncio.to_thread(_tasks_of_version, engine, definitions, facts.info.version)
         mapping = _mapping(facts, old, target, had_turn=TURN in old_tasks)
         command = c.MigrateInstance(
-            key, mapping, version=_deployed(definitions, target), equal_ids=True, retype_jobs=True
+            key,
+            mapping,
+            version=_deployed(definitions, target),
+            from_version=facts.info.version,
+            equal_ids=True,
+            retype_jobs=True,
         )
         await self._app._send(command)
+        log.info("process %d goes on with version %d: it was at %s", key, target.version, facts.element_id)
 
     async def migrate_all(self, keys: Iterable[int]) -> Bulk:
         """Move many; those that are refused stop no other."""

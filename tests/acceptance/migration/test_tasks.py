@@ -203,6 +203,16 @@ class TestRefused:
             with pytest.raises(InvalidInput, match="either the version or the definition key"):
                 process.app.migrate(key, {"a": "a2"}, **target)
 
+    def test_what_somebody_else_has_moved_meanwhile(self, process: ProcessTester) -> None:
+        # Given two who want to move an instance from version 1, to where an element of version 2 is meant
+        key = started(process, line(job("a")), line(job("a"), job("b")))
+        command = c.MigrateInstance(key, {"a": "b"}, version=2, from_version=1)
+        process.app.migrate(key, version=2)
+        # When the second one comes after the first, then its mapping is not for version 2
+        with pytest.raises(WrongState, match="is on version 2 by now, not on 1"):
+            carry_out(process, command)
+        process.assert_waits_at("a")
+
     def test_another_process_for_what_is_the_only_one_of_its_process(self, process: ProcessTester) -> None:
         deploy(process, ONE)
         key = process.start("p", idempotency_key="A-1").key

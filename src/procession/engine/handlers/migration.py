@@ -40,6 +40,7 @@ class Migrate(Handler[c.MigrateInstance]):
             raise NotFound(f"there is no running process instance with key {command.key}", key=command.key)
         run.work_in(instance)
         definition = _target(command, instance, run)
+        _refuse_moved(instance, command.from_version)
         _refuse_other_process(instance, definition)
         old, new = run.graph(instance.definition_key), run.graph(definition.key)
         places = Places(instance, old, new, command)
@@ -105,6 +106,14 @@ def _target(command: c.MigrateInstance, instance: ProcessInstance, run: Run) -> 
     if definition is None:
         raise NotFound(f"process {instance.process_id!r} has no version {command.version}")
     return definition
+
+
+def _refuse_moved(instance: ProcessInstance, from_version: int | None) -> None:
+    if from_version is not None and instance.version != from_version:
+        raise WrongState(
+            f"process instance {instance.key} is on version {instance.version} by now, not on {from_version}",
+            key=instance.key,
+        )
 
 
 def _refuse_other_process(instance: ProcessInstance, definition: Definition) -> None:
