@@ -45,6 +45,11 @@ class Models:
         )
         return self._write("work", body, "s>work work>e caught>mend mend>e", definitions=error("E1"))
 
+    def newer(self) -> Path:
+        """What instances of `work` can be migrated to: the task `carry`, then the job `last`."""
+        body = start() + job("carry", type=self.id("carry")) + job("last", type=self.id("last")) + end()
+        return self._write("newer", body, "s>carry carry>last last>e")
+
     def letter(self) -> Path:
         """Waits for the message `letter` with the key in its variable `key`."""
         definitions = message(self.id("letter"), id="letter")

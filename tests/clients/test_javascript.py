@@ -129,6 +129,15 @@ def test_cancelling(scripts: Scripts, models: Models) -> None:
     assert answer == {"again": NOT_FOUND, "job": NOT_FOUND}
 
 
+@pytest.mark.parametrize("scripts", ["sdk"], indirect=True)
+def test_migrating(scripts: Scripts, models: Models) -> None:
+    # When an instance is migrated while a worker holds its job
+    answer = scripts("migrate", models.work(), models.newer())
+
+    # Then it goes on as the new process
+    assert answer == {"unmapped": FAILED_PRECONDITION, "next": [models.id("newer"), "last"]}
+
+
 def test_setting_variables(scripts: Scripts, models: Models) -> None:
     # When
     variables = scripts("variables", models.work())

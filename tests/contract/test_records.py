@@ -81,6 +81,32 @@ def test_a_changed_record_is_loaded_with_its_changes(
     _remove(storage, name, key)
 
 
+@pytest.mark.parametrize("name", sorted(TABLES))
+@_FEW
+@given(data=st.data())
+def test_a_rewritten_record_is_loaded_with_all_its_fields_as_they_are_then(
+    storage: Storage, name: str, data: st.DataObject
+) -> None:
+    before, after = data.draw(samples.records(name)), data.draw(samples.records(name))
+    after = structs.replace(after, **{field: getattr(before, field) for field in TABLES[name].key})
+    key = _key(name, before)
+    samples.save(storage, before)
+
+    with storage.transaction() as transaction:
+        table = samples.load(transaction, name, key)
+        unit = Unit()
+        unit.by_name[name].loaded.update(table.loaded)
+        record = unit.by_name[name].get(key)
+        for field in record.__struct_fields__:
+            setattr(record, field, getattr(after, field))
+        unit.by_name[name].rewrite(record)
+        transaction.write(unit)
+        transaction.commit()
+
+    assert samples.stored(storage, name, key) == [after]
+    _remove(storage, name, key)
+
+
 def _remove(storage: Storage, name: str, *keys: Any) -> None:
     with storage.transaction() as transaction:
         unit = Unit()

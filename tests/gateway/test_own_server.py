@@ -37,7 +37,6 @@ def type(own_client: Client) -> str:
     [
         ("EvaluateDecision", pb.EvaluateDecisionRequest(decisionId="d")),
         ("ModifyProcessInstance", pb.ModifyProcessInstanceRequest(processInstanceKey=1)),
-        ("MigrateProcessInstance", pb.MigrateProcessInstanceRequest(processInstanceKey=1)),
     ],
 )
 def test_what_it_cannot_do_yet_is_unimplemented(own_client: Client, name: str, request_: Any) -> None:

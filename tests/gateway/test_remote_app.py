@@ -171,6 +171,38 @@ async def test_an_incident_is_not_given_retries_but_its_job_is(app: Procession, 
             await app.update_retries(UNKNOWN, 3)
 
 
+async def test_an_instance_is_migrated_with_a_mapping_of_its_elements(app: Procession, id: str) -> None:
+    # Given an instance on the first of two versions
+    newer = bpmn(
+        start() + job("u", type=f"{id}-new") + job("last", type=id) + end(), "s>u u>last last>e", id=id
+    )
+    done = asyncio.Event()
+
+    @app.task(id)
+    async def work(job: Job) -> None:
+        if job.element_id == "last":
+            done.set()
+
+    async with Procession(app.url, serve=False, connect_timeout=LONG) as quiet:
+        await quiet.deploy_files({f"{id}.bpmn": one_task(id)})
+        instance = await quiet.start(id)
+        [definition] = (await quiet.deploy_files({f"{id}.bpmn": newer})).definitions
+        # When what only a database could do is asked for, then it is said what can be done
+        for options, says in (
+            ({"version": 2}, "definition_key"),
+            ({"definition_key": definition.key}, "equal_ids=False"),
+            ({"definition_key": definition.key, "equal_ids": False, "retype_jobs": True}, "retype_jobs"),
+        ):
+            with pytest.raises(Unsupported, match=says):
+                await quiet.migrate(instance.key, {"t": "u"}, **options)
+        with pytest.raises(WrongState, match="'t'"):
+            await quiet.migrate(instance.key, definition_key=definition.key, equal_ids=False)
+        await quiet.migrate(instance.key, {"t": "u"}, definition_key=definition.key, equal_ids=False)
+    # Then it goes on with the newer one
+    async with app:
+        await asyncio.wait_for(done.wait(), LONG.total_seconds())
+
+
 async def test_a_result_is_awaited_on_our_server(own_server: Served, id: str) -> None:
     app = Procession(f"grpc://{own_server.address}", connect_timeout=LONG)
 

@@ -54,10 +54,12 @@ class _Reading:
             instances={row.key: _instance(row) for row in self._instances},
             elements={row.key: _element(row) for row in self._rows("element_instance")},
             incidents={row.key: _incident(row) for row in self._rows("incident", open_only=True)},
-            jobs={row.key: _job(row) for row in self._rows("job", open_only=True)},
+            jobs={},
             timers={row.key: _timer(row) for row in self._rows("timer")},
             subscriptions={row.key: _subscription(row) for row in self._rows("message_subscription")},
         )
+        for row in self._rows("job", open_only=True):  # where it is now, its element says
+            state.jobs[row.key] = _job(row, state.elements[row.element_key].element)
         for row in self._rows("variable"):
             state.variables.setdefault(row.scope_key, {})[row.name] = row.value
         return state
@@ -84,11 +86,11 @@ def _incident(row: Any) -> Incident:
     )
 
 
-def _job(row: Any) -> Job:
+def _job(row: Any, element: str) -> Job:
     return Job(
         key=row.key,
         instance=row.instance_key,
-        element=row.element_id,
+        element=element,
         type=row.type,
         retries=row.retries,
         state=_JOB_STATES[row.state],

@@ -160,6 +160,26 @@ class Run:
             "cancel", "CancelProcessInstance", pb.CancelProcessInstanceRequest(processInstanceKey=key)
         )
 
+    async def migrate(
+        self, definition: int, *mapping: tuple[str, str], instance: int | None = None, process: str = "p"
+    ) -> None:
+        """Migrate an instance. Process ids of `mapping` are the models' own (`p`, or `process`)."""
+        kind = pb.MigrateProcessInstanceRequest
+        instructions = [
+            kind.MappingInstruction(
+                sourceElementId=self._id(old, process), targetElementId=self._id(new, process)
+            )
+            for old, new in mapping
+        ]
+        plan = kind.MigrationPlan(targetProcessDefinitionKey=definition, mappingInstructions=instructions)
+        key = self.instance if instance is None else instance
+        request = kind(processInstanceKey=key, migrationPlan=plan)
+        await self.call(f"migrate {mapping}", "MigrateProcessInstance", request)
+
+    def _id(self, element: str, process: str) -> str:
+        """A process's id is its scenario's own, an element's is not."""
+        return self.name(element) if element == process else element
+
     async def delete(self, key: int) -> None:
         await self.call("delete", "DeleteResource", pb.DeleteResourceRequest(resourceKey=key))
 

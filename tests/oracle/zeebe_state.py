@@ -72,6 +72,9 @@ def _process_instance(state: State, key: int, intent: str, value: Value) -> None
     if not intent.startswith("ELEMENT_"):
         return  # commands and sequence flows
     now = intent.removeprefix("ELEMENT_")
+    if now == "MIGRATED":
+        known = state.instances.get(key) or state.elements.get(key)
+        now = known.state if known else "ACTIVATED"
     if value["bpmnElementType"] == "PROCESS":
         state.instances[key] = Element(key=key, instance=key, element=value["bpmnProcessId"], state=now)
     else:
@@ -81,11 +84,12 @@ def _process_instance(state: State, key: int, intent: str, value: Value) -> None
 
 
 def _variable(state: State, key: int, intent: str, value: Value) -> None:
-    state.variables.setdefault(value["scopeKey"], {})[value["name"]] = value["value"]
+    if intent != "MIGRATED":  # which tells no value
+        state.variables.setdefault(value["scopeKey"], {})[value["name"]] = value["value"]
 
 
 def _incident(state: State, key: int, intent: str, value: Value) -> None:
-    if intent == "CREATED":
+    if intent in ("CREATED", "MIGRATED"):
         state.incidents[key] = Incident(
             key=key,
             instance=value["processInstanceKey"],
@@ -120,7 +124,7 @@ def _job(state: State, key: int, intent: str, value: Value) -> None:
             state.jobs.pop(key, None)
             return
         now = "ERROR_THROWN"
-    elif intent in ("FAILED", "RETRIES_UPDATED", "TIMEOUT_UPDATED"):
+    elif intent in ("FAILED", "RETRIES_UPDATED", "TIMEOUT_UPDATED", "MIGRATED"):
         known = state.jobs.get(key)
         before = known.state if known else now
         now = before if intent != "FAILED" else "OPEN" if value["retries"] > 0 else "FAILED"
@@ -135,7 +139,7 @@ def _job(state: State, key: int, intent: str, value: Value) -> None:
 
 
 def _timer(state: State, key: int, intent: str, value: Value) -> None:
-    if intent == "CREATED":
+    if intent in ("CREATED", "MIGRATED"):
         state.timers[key] = Timer(
             instance=value["processInstanceKey"], target=value["targetElementId"], due=value["dueDate"]
         )
@@ -144,7 +148,7 @@ def _timer(state: State, key: int, intent: str, value: Value) -> None:
 
 
 def _subscription(state: State, key: int, intent: str, value: Value) -> None:
-    if intent in ("CREATING", "CREATED"):
+    if intent in ("CREATING", "CREATED", "MIGRATED"):
         state.subscriptions[key] = Subscription(
             instance=value["processInstanceKey"],
             name=value["messageName"],

@@ -126,7 +126,21 @@ class Cancel(Picking, frozen=True, kw_only=True):
         return c.CancelInstance(target.root_key)
 
 
-Action = Complete | Fail | Throw | Publish | PublishAwaited | Broadcast | Resolve | Write | Cancel
+class Migrate(Picking, frozen=True, kw_only=True):
+    """Move an instance to the other version of its process, which is the same but for its number."""
+
+    def command(self, target: Target) -> c.Command | None:
+        commands = to_twins(target.rows)
+        return self.pick(commands)
+
+
+def to_twins(rows: Rows) -> list[c.MigrateInstance]:
+    """For every instance that runs, how it moves to the other of the two versions there are."""
+    running = [one for one in rows.instances if one.ended_at is None]
+    return [c.MigrateInstance(one.key, version=3 - one.version, equal_ids=True) for one in running]
+
+
+Action = Complete | Fail | Throw | Publish | PublishAwaited | Broadcast | Resolve | Write | Cancel | Migrate
 
 
 def _open_jobs(target: Target) -> list[int]:

@@ -8,9 +8,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from procession.broker.batch import Entry
 from procession.engine import commands as c
@@ -18,6 +18,7 @@ from procession.engine import lifecycle
 from procession.engine.elements import multi_instance
 
 from . import blocks as b
+from .actions import Migrate
 from .finishing import finish
 from .invariants import check
 from .rows import Rows, differences, dump
@@ -114,6 +115,29 @@ def test_sharing_transactions_with_other_instances_makes_no_difference(
     apart = _end_state(empty_database, new_folder(), block, schedule, instances=3, together=False)
 
     assert differences(apart, together) == []
+
+
+@_half
+@given(block=processes(), schedule=schedules(2))
+def test_moving_to_a_version_that_is_the_same_makes_no_difference(
+    block: b.Block, schedule: list[Step], empty_database: Path, new_folder: NewFolder
+) -> None:
+    plain = [step for step in schedule if not any(isinstance(one, Migrate) for one in step.actions)]
+    with world(empty_database, new_folder(), block, instances=2, after=check) as moved:
+        event("moved" if moved.follow(plain, moving=True) else "nothing to move")
+        ends = moved.end_state()
+    with world(empty_database, new_folder(), block, instances=2) as unmoved:
+        unmoved.follow(plain)
+        expected = unmoved.end_state()
+
+    assert differences(_any_version(ends), _any_version(expected)) == []
+
+
+def _any_version(states: list[Rows]) -> list[Rows]:
+    return [
+        structs.replace(one, instances=[structs.replace(instance, version=0) for instance in one.instances])
+        for one in states
+    ]
 
 
 def _end_state(

@@ -27,7 +27,7 @@ from procession.storage.sqlite import SQLiteStorage, adapter
 from procession.testing.database import copy_database
 
 from . import blocks as b
-from .actions import Target
+from .actions import Target, to_twins
 from .modelling import MAIN, places_of, processes_of
 from .rows import Rows, read_rows
 from .strategies import Step
@@ -154,17 +154,18 @@ class World:
         self.roots: list[int] = []
 
     def begin(self, instances: int) -> None:
-        """Deploy the process, and start so many instances of it."""
-        self._deploy(write(self.models.values()))
+        """Deploy two versions of the process, which are the same, and start so many instances of it."""
+        for name in ("random.bpmn", "twin.bpmn"):
+            self._deploy(write(self.models.values()), name)
         self._start(instances)
 
-    def _deploy(self, content: bytes) -> None:
+    def _deploy(self, content: bytes, name: str) -> None:
         deployed = tuple(c.DeployedProcess(process_id, None, None, ()) for process_id in self.models)
         checksum = hashlib.sha256(content).hexdigest()
-        file = c.DeployedFile("random.bpmn", checksum, content, deployed)
+        file = c.DeployedFile(name, checksum, content, deployed)
         entry = Entry(c.Deploy((file,)))
         self._run([entry])
-        self.definitions = {definition.key: definition.process_id for definition in entry.reply}
+        self.definitions |= {definition.key: definition.process_id for definition in entry.reply}
 
     def _start(self, instances: int) -> None:
         for number in range(instances):
@@ -186,9 +187,12 @@ class World:
         rows = self.rows()
         return [Target(rows.of(key), key, f"k{number}") for number, key in enumerate(self.roots)]
 
-    def follow(self, schedule: Iterable[Step]) -> None:
-        """Do everything a schedule says."""
+    def follow(self, schedule: Iterable[Step], *, moving: bool = False) -> int:
+        """Do everything a schedule says; with `moving`, move every instance before each step. Answers how
+        often that was done."""
+        moved = 0
         for step in schedule:
+            moved += self.move_all() if moving else 0
             wanted = [
                 action.command(target) if action is not None else None
                 for action, target in zip(step.actions, self.targets(), strict=True)
@@ -200,6 +204,14 @@ class World:
                 self.settle()
             else:
                 self.go_on()
+        return moved
+
+    def move_all(self) -> int:
+        """Move every instance that runs to the other version. Answers how many could be."""
+        entries = [Entry(command) for command in to_twins(self.rows())]
+        for entry in entries:
+            self._run([entry])
+        return sum(entry.error is None for entry in entries)
 
     def do(self, commands: Iterable[c.Command]) -> None:
         """Commands of different instances."""

@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from procession.engine import Graph, Missed, Reads, Unit
-from procession.engine.records import JOB_ACTIVATABLE, JOB_ACTIVATED, ElementInstance, Job
+from procession.engine.records import (
+    JOB_ACTIVATABLE,
+    JOB_ACTIVATED,
+    ElementInstance,
+    Job,
+    ProcessInstance,
+)
 from procession.storage.port import Transaction
 
 MOST_AT_ONCE = 1000
@@ -282,11 +288,23 @@ def describe(unit: Unit, stream: JobStream, job: Job, graphs: Callable[[int], Gr
     if graph is None:
         raise Missed("graph", None, job.definition_key)
     return ActivatedJob(
-        job,
+        _as_seen(job, element, instance),
         instance.version,
         instance.business_key,
         graph.nodes[job.element_id].headers,
         _variables(unit, element, stream.fetch),
+    )
+
+
+def _as_seen(job: Job, element: ElementInstance, instance: ProcessInstance) -> Job:
+    """The job's record, with the element where it is by now: that may have moved to another version."""
+    if job.element_id == element.element_id and job.definition_key == element.definition_key:
+        return job
+    return msgspec.structs.replace(
+        job,
+        element_id=element.element_id,
+        definition_key=element.definition_key,
+        process_id=instance.process_id,
     )
 
 

@@ -1,4 +1,4 @@
-"""`procession instance list|show|cancel`."""
+"""`procession instance list|show|cancel|migrate`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from procession.cli.options import (
     Upgrade,
 )
 from procession.cli.output import moment, plain, print_json, print_text, table
-from procession.cli.parsing import read_state
-from procession.errors import NotFound
+from procession.cli.parsing import read_mapping, read_state
+from procession.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from procession import InstanceDetail, PathStep
 
 group = typer.Typer(
-    help="Look at process instances, and cancel them.", no_args_is_help=True, epilog=EXIT_CODES
+    help="Look at process instances, cancel them, and move them to other versions.",
+    no_args_is_help=True,
+    epilog=EXIT_CODES,
 )
 
 
@@ -167,3 +169,69 @@ def cancel(
         print_json({"key": key, "cancelled": True})
     else:
         print_text(f"Cancelled: instance {key}")
+
+
+@group.command(epilog=EXIT_CODES)
+def migrate(
+    key: InstanceKey,
+    to: Annotated[
+        int | None, typer.Option("--to", metavar="VERSION", help="The version of its process to move it to.")
+    ] = None,
+    definition: Annotated[
+        int | None,
+        typer.Option("--definition", metavar="KEY", help="Instead of --to: a version of any process."),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="OLD=NEW", help="What an element becomes; the others keep their ids. Repeatable."
+        ),
+    ] = None,
+    only_mapped: Annotated[
+        bool,
+        typer.Option(
+            "--only-mapped", help="No element keeps its id unless --map says so (servers want that)."
+        ),
+    ] = False,
+    retype_jobs: Annotated[
+        bool,
+        typer.Option(
+            "--retype-jobs", help="Jobs get the types of their new elements; else they keep theirs."
+        ),
+    ] = False,
+    db: Database = DEFAULT_DATABASE,
+    upgrade: Upgrade = True,
+    format: Format = OutputFormat.TABLE,
+) -> None:
+    """Move a running instance to another version of its process: all that is active in it, or nothing.
+
+    What it waits for goes along: jobs with their tries, messages and timers as they are. What is active and
+    has no place there is named, and nothing happens.
+
+    \b
+    Examples:
+      procession instance migrate 2251799813685252 --to 3
+      procession instance migrate 2251799813685252 --to 3 --map pack=pack-goods --map ship=send
+      procession instance migrate 2251799813685252 --definition 2251799813685300 --retype-jobs
+    """
+    mapping = read_mapping(map_ or (), "--map")
+    if (to is None) == (definition is None):
+        raise InvalidInput("say where to move it: --to VERSION, or --definition KEY")
+
+    async def _migrate() -> None:
+        async with client(db, upgrade=upgrade) as app:
+            await app.migrate(
+                key,
+                mapping,
+                version=to,
+                definition_key=definition,
+                equal_ids=not only_mapped,
+                retype_jobs=retype_jobs,
+            )
+
+    asyncio.run(_migrate())
+    if format is OutputFormat.JSON:
+        print_json({"key": key, "migrated": True})
+    else:
+        where = f"version {to}" if to is not None else f"definition {definition}"
+        print_text(f"Migrated: instance {key} to {where}")

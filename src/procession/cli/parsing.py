@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -138,3 +138,20 @@ def read_state(text: str) -> InstanceStatus:
     except ValueError:
         states = ", ".join(state.lower() for state in InstanceStatus)
         raise InvalidInput(f"--state {text!r} is none of {states}") from None
+
+
+def read_mapping(texts: Iterable[str], option: str) -> dict[str, str]:
+    """Pairs written as `old=new`.
+
+    Raises:
+        InvalidInput: one is none, or names again what another one does.
+    """
+    mapping: dict[str, str] = {}
+    for text in texts:
+        old, equals, new = (part.strip() for part in text.partition("="))
+        if not (old and equals and new):
+            raise InvalidInput(f"{option} {text!r} is no mapping; write for example old=new")
+        if old in mapping:
+            raise InvalidInput(f"{option} names {old!r} twice")
+        mapping[old] = new
+    return mapping

@@ -1,4 +1,4 @@
-"""`procession process list|show|start|restart|abandon|work`."""
+"""`procession process list|show|start|restart|abandon|migrate|work`."""
 
 from __future__ import annotations
 
@@ -191,6 +191,39 @@ def abandon(
 
 
 @group.command(epilog=EXIT_CODES)
+def migrate(
+    target: Target,
+    keys: Keys = None,
+    process: OfProcess = None,
+    from_: Annotated[
+        int | None,
+        typer.Option("--from", metavar="N", help="All that run on this version of their class."),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that run on any older version.")] = False,
+    db: AppDatabase = None,
+    format: Format = OutputFormat.TABLE,
+) -> None:
+    """Move processes to the newest version of their class.
+
+    What waits (PENDING, RETRY, held, for its turn in a channel) goes on with the new class, at the step that
+    its MIGRATE mapping names or that is called the same. What a worker is at is refused: call it again.
+
+    \b
+    Examples:
+      procession process migrate shop:app 2251799813685252
+      procession process migrate shop:app --from 1 --process NewOrder
+      procession process migrate shop:app --all
+    """
+    if sum((bool(keys), from_ is not None or process is not None, all_)) != 1:
+        raise InvalidInput("name processes by their keys, or by --from and --process, or all with --all")
+
+    async def _migrate(manager: ProcessManager, found: Sequence[int]) -> Bulk:
+        return await manager.migrate_all(found or await manager.outdated(process, from_version=from_))
+
+    _act_on(manager_at(target, db), list(keys or ()), format, "Migrated", _migrate)
+
+
+@group.command(epilog=EXIT_CODES)
 def work(
     target: Target,
     key: Annotated[int | None, typer.Argument(metavar="[KEY]", help="Run only this process, now.")] = None,
@@ -281,7 +314,16 @@ def _repair(
     if bool(keys) == any(filters):
         raise InvalidInput("name processes by their keys, or by --process, --status and --channel")
     found = list(keys or ()) or [one.key for one in _search(manager, *filters, None, MOST_AT_ONCE)]
+    _act_on(manager, found, format, done, action)
 
+
+def _act_on(
+    manager: ProcessManager,
+    found: Sequence[int],
+    format: OutputFormat,
+    done: str,
+    action: Callable[[ProcessManager, Sequence[int]], Awaitable[Bulk]],
+) -> None:
     async def _act() -> Bulk:
         async with manager.for_repairs() as repairing:
             return await action(repairing, found)
@@ -291,7 +333,7 @@ def _repair(
         print_json(bulk)
     else:
         print_text(*(f"{done}: process {key}" for key in bulk.done), *bulk.refused.values())
-        if not found:
+        if not (bulk.done or bulk.refused):
             print_text("No processes match.")
     if bulk.refused:
         raise typer.Exit(ExitCode.FAILED)

@@ -14,6 +14,7 @@ from procession.client.deployment import Deployment
 from procession.client.instance import Instance
 from procession.client.values import decode_variables, encode_variables, milliseconds
 from procession.engine import commands as c
+from procession.errors import InvalidInput
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -196,6 +197,51 @@ class Commands(ABC):
             WrongState: another instance called it; the error names the root.
         """
         await self._send(c.CancelInstance(key))
+
+    async def migrate(
+        self,
+        key: int,
+        mapping: Mapping[str, str] | None = None,
+        *,
+        version: int | None = None,
+        definition_key: int | None = None,
+        equal_ids: bool = True,
+        retype_jobs: bool = False,
+    ) -> None:
+        """Move a running process instance to another version of its process, or to another process.
+
+        Jobs keep their keys, types, tries and headers; whoever holds one goes on with it. Events that have
+        a place in the new version are waited for as before (the same key, the same time); others close,
+        new ones open. Instances that call activities called are migrated by their own keys.
+
+        Args:
+            mapping: from ids of elements to the ids they have there. Every active element needs a place of
+                the same kind in the same scope, and tokens that wait at a joining gateway need the same
+                flows into it.
+            version: where to, or
+            definition_key: the version of any process.
+            equal_ids: elements that `mapping` does not name become those with the same id. A remote server
+                cannot do that.
+            retype_jobs: give jobs the types of their new elements, so that the new version's workers get
+                them (with key, tries and backoff as they are). While somebody holds one it is refused.
+
+        Raises:
+            NotFound: the instance is not running, or there is no such version.
+            InvalidInput: the mapping names an element that is not there.
+            WrongState: something active has no (fitting) place there, or a token is just on its way; the
+                error names it. Nothing has changed.
+        """
+        if (version is None) == (definition_key is None):
+            raise InvalidInput("name either the version or the definition key to migrate to")
+        command = c.MigrateInstance(
+            key,
+            dict(mapping or {}),
+            definition_key,
+            version,
+            equal_ids=equal_ids,
+            retype_jobs=retype_jobs,
+        )
+        await self._send(command)
 
     async def set_variables(self, key: int, variables: Any, *, local: bool = False) -> None:
         """Set variables of a process instance or element instance; `local` keeps them in its scope.

@@ -162,6 +162,27 @@ class SyncProcession:
         """See `Procession.cancel`."""
         self._call(self._app.cancel(key))
 
+    def migrate(
+        self,
+        key: int,
+        mapping: Mapping[str, str] | None = None,
+        *,
+        version: int | None = None,
+        definition_key: int | None = None,
+        equal_ids: bool = True,
+        retype_jobs: bool = False,
+    ) -> None:
+        """See `Procession.migrate`."""
+        migrated = self._app.migrate(
+            key,
+            mapping,
+            version=version,
+            definition_key=definition_key,
+            equal_ids=equal_ids,
+            retype_jobs=retype_jobs,
+        )
+        self._call(migrated)
+
     def set_variables(self, key: int, variables: Any, *, local: bool = False) -> None:
         """See `Procession.set_variables`."""
         self._call(self._app.set_variables(key, variables, local=local))

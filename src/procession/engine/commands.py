@@ -96,6 +96,28 @@ class CancelInstance(Command, frozen=True):
     key: int
 
 
+class MigrateInstance(Command, frozen=True):
+    """Move a running process instance to another version, or to another process: all of it, or nothing.
+
+    Every element with a token needs a place there. What it waits for goes along: jobs as they are, events
+    as they were evaluated. Answers None.
+    """
+
+    key: int
+    mapping: dict[str, str] = {}
+    """From the ids of elements to those they become."""
+    definition_key: int | None = None
+    version: int | None = None
+    """Of the instance's own process, where no definition is named."""
+    from_version: int | None = None
+    """The version that `mapping` was made for: refused if somebody else has moved the instance since."""
+    equal_ids: bool = False
+    """Elements that `mapping` does not name become those of the same id."""
+    retype_jobs: bool = False
+    """A job whose type would be another one at its new element gets that type (and priority), with the key,
+    tries and backoff it has. Zeebe keeps the type, and so does this by itself. Nobody may hold the job."""
+
+
 class CompleteJob(Command, frozen=True):
     key: int
     variables: Variables = {}
@@ -344,7 +366,9 @@ def _text_fields(kind: type[Command]) -> tuple[str, ...]:
     )
 
 
-_TEXTS = {kind: _text_fields(kind) for kind in (*typing.get_args(AnyCommand), Deploy, DeleteResource)}
+_NOT_STORED = (Deploy, DeleteResource, MigrateInstance)
+"""Commands that never wait as rows."""
+_TEXTS = {kind: _text_fields(kind) for kind in (*typing.get_args(AnyCommand), *_NOT_STORED)}
 
 
 def check(command: Command) -> None:
@@ -358,6 +382,8 @@ def check(command: Command) -> None:
     texts += getattr(command, "start_at", ())
     if isinstance(command, Deploy):
         texts += [file.name for file in command.files]
+    if isinstance(command, MigrateInstance):
+        texts += [*command.mapping, *command.mapping.values()]
     if not is_storable("".join(texts)):
         _refuse(texts)
 

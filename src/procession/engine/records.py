@@ -189,7 +189,11 @@ class ElementInstance(Record):
 
 
 class Job(Record):
-    """Work for a worker. Whoever holds the current `lease` number before `due` may answer it."""
+    """Work for a worker. Whoever holds the current `lease` number before `due` may answer it.
+
+    `definition_key`, `process_id` and `element_id` are those it was made with, whose headers it has; where
+    it is after a migration, its element instance says.
+    """
 
     key: int
     root_key: int

@@ -41,10 +41,23 @@ def open_events(run: Run, element: ElementInstance, targets: Iterable[Node]) -> 
     Raises:
         Stuck: a name, key or time cannot be evaluated.
     """
+    open_evaluated(run, element, evaluate(run, element, targets))
+
+
+def evaluate(run: Run, element: ElementInstance, targets: Iterable[Node]) -> list[Awaited]:
+    """The events among these that can be waited for at `element`, evaluated.
+
+    Raises:
+        Stuck: a name, key or time cannot be evaluated.
+    """
     chain = variables.chain_of(run, element)
-    awaited = [
+    return [
         _evaluate(run, target, chain) for target in targets if target.timer or target.message or target.signal
     ]
+
+
+def open_evaluated(run: Run, element: ElementInstance, awaited: Iterable[Awaited]) -> None:
+    """Wait at `element` for events that were evaluated."""
     for event in awaited:
         if event.timer is not None:
             _open_timer(run, element, event.target, event.timer)

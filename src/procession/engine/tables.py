@@ -45,6 +45,8 @@ SIGNALLED_AT_ONCE = 1000
 """How many subscriptions one transaction brings a signal to."""
 CHILDREN_AT_ONCE = 500
 """How many children of a scope one transaction looks at."""
+MIGRATED_AT_ONCE = 5000
+"""How many elements with tokens an instance may have that is to move to another version."""
 
 TABLES: dict[str, TableSpec] = {
     "resource": TableSpec(r.Resource, indexes={"name": Index(("tenant", "name"))}),
@@ -82,6 +84,7 @@ TABLES: dict[str, TableSpec] = {
         indexes={
             "children": Index(("scope_key",), open_only=True, limit=CHILDREN_AT_ONCE),
             "tokens": Index(("scope_key",), open_only=True),
+            "moving": Index(("scope_key",), open_only=True, limit=MIGRATED_AT_ONCE),
         },
         changes=(
             "state",

@@ -110,6 +110,8 @@ class Changes(msgspec.Struct, Generic[R]):
     updated: list[R]
     updated_rows: list[Row]
     """The same as tuples."""
+    rewritten: list[R]
+    """Those that changed in other fields as well: what stands there is replaced whole."""
     removed: list[Key]
 
 
@@ -130,6 +132,7 @@ class Table(Generic[R]):
         "record",
         "remembered",
         "removed",
+        "rewritten",
     )
 
     def __init__(self, name: str, spec: TableSpec, fresh: set[int], known: Known) -> None:
@@ -145,6 +148,7 @@ class Table(Generic[R]):
         self.read: dict[Key, R] = {}
         self.added: dict[Key, R] = {}
         self.removed: set[Key] = set()
+        self.rewritten: set[Key] = set()
         self.indexes = _Indexes(name, known)
         self.asked: list[IndexView] = []
 
@@ -245,8 +249,13 @@ class Table(Generic[R]):
             view.note(key, record)
         return record
 
+    def rewrite(self, record: R) -> None:
+        """Write all fields of a loaded record, also those that `TableSpec.changes` does not name."""
+        self.rewritten.add(self.key_of(record))
+
     def remove(self, record: R) -> None:
         key = self.key_of(record)
+        self.rewritten.discard(key)
         self.live.pop(key, None)
         self.read.pop(key, None)
         if self.added.pop(key, None) is None or self.loaded.get(key) is not None:
@@ -258,6 +267,7 @@ class Table(Generic[R]):
         self.read.clear()
         self.added.clear()
         self.removed.clear()
+        self.rewritten.clear()
         for view in self.asked:
             view.added.clear()
             view.asked = False
@@ -271,6 +281,10 @@ class Table(Generic[R]):
             again = {key: record for key, record in added.items() if loaded.get(key) is not None}
             inserts = [record for key, record in added.items() if key not in again]
             compared = {**compared, **again}
+        rewritten: list[R] = []
+        if self.rewritten:
+            rewritten = [record for key, record in compared.items() if key in self.rewritten]
+            compared = {key: record for key, record in compared.items() if key not in self.rewritten}
         updates: list[R] = []
         rows: list[Row] = []
         for key, record in compared.items():
@@ -278,7 +292,8 @@ class Table(Generic[R]):
             if row != loaded[key]:
                 updates.append(record)
                 rows.append(row)
-        return Changes(inserts, updates, rows, [key for key in self.removed if loaded.get(key) is not None])
+        removed = [key for key in self.removed if loaded.get(key) is not None]
+        return Changes(inserts, updates, rows, rewritten, removed)
 
 
 class _Tables(dict[str, "Table[Any]"]):

@@ -46,6 +46,9 @@ class Process:
     START: ClassVar[Steps] = {}
     STEPS: ClassVar[Steps] = {}
     FINISH: ClassVar[Steps] = {}
+    MIGRATE: ClassVar[Mapping[int, Mapping[str, str]]] = {}
+    """What the steps of older versions become in this one, by version: `{1: {"reserve": "reserve_stock"}}`.
+    Steps that are called the same need not be named."""
     channel: ClassVar[Channel] = DEFAULT
     retry: ClassVar[RetryPolicy] = RetryPolicy()
     retries: ClassVar[Mapping[str, RetryPolicy]] = {}

@@ -60,6 +60,15 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
         """Names process, class version and step: a worker serves the versions whose code it has."""
         return job_type(self.process_id, self.version, step.name)
 
+    def renamed(self, name: str) -> str:
+        """What a step is called here that an older version may have named."""
+        if any(step.name == name for step in self.steps):
+            return name
+        for _, mapping in sorted(self.kind.MIGRATE.items(), reverse=True):
+            if name in mapping:
+                return mapping[name]
+        return name
+
     def later_than(self, name: str) -> tuple[str, ...]:
         """The names of the steps behind one."""
         names = [step.name for step in self.steps]
@@ -124,8 +133,20 @@ def _fault_of_name(name: object, before: set[str]) -> str | None:
     return None
 
 
+def _faults_of_migrations(kind: type[Process], names: set[str]) -> Iterator[str]:
+    for version, mapping in kind.MIGRATE.items():
+        if not isinstance(version, int) or not 1 <= version < kind.version:
+            yield f"MIGRATE names version {version!r}: it is one before {kind.version}"
+        for old, new in mapping.items():
+            if new not in names:
+                yield f"MIGRATE says that step {old!r} of version {version} becomes {new!r}, which is no step"
+            if old in RESERVED:
+                yield f"MIGRATE names {old!r}, which is an element around the steps: they move by themselves"
+
+
 def _faults_of_steps(kind: type[Process], steps: list[Step]) -> Iterator[str]:
     names = {step.name for step in steps}
+    yield from _faults_of_migrations(kind, names)
     for name in kind.retries:
         if name not in names:
             yield f"retries name {name!r}, which is no step"

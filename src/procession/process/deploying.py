@@ -111,7 +111,8 @@ def warn_of_strangers(app: Procession, blueprints: Iterable[Blueprint]) -> None:
         version = class_version(tag)
         if (process_id, version) not in known:
             log.warning(
-                "%d running %s of version %s wait for a worker with its code: register that class too",
+                "%d running %s of version %s wait for a worker with its code: register that class too, or "
+                "move them (procession process migrate)",
                 count,
                 process_id,
                 version,

@@ -202,7 +202,7 @@ def _now_running(facts: InstanceFacts) -> list[StepRun]:
     lost = (job.due or 0) <= facts.now
     return [
         StepRun(
-            step=job.element_id,
+            step=facts.element_id or job.element_id,
             status=Status.RETRY if lost else Status.IN_PROGRESS,
             message="its worker was lost; the next one takes over" if lost else "",
             started_at=at(facts.now),

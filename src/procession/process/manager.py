@@ -24,6 +24,7 @@ from procession.process.cool_down import CoolDown
 from procession.process.deploying import Versions, deploy, warn_of_strangers
 from procession.process.info import ProcessDetail, ProcessInfo
 from procession.process.looking import Looker, class_version
+from procession.process.migrating import Migrations
 from procession.process.policy import RetryPolicy
 from procession.process.recording import capture_logs
 from procession.process.repairing import Bulk, Repairs, each
@@ -86,6 +87,7 @@ class ProcessManager(Extension):
         self._pausing = asyncio.Lock()
         self._turns: Turns | None = None
         self._repairs = Repairs(app, self._looker, self._policy)
+        self._migrations = Migrations(app, self._looker, self.registered)
         self._desk = AlertDesk([channel_for(one) if isinstance(one, str) else one for one in alerts])
         if alerts:
             app.on_incident(self._alert)
@@ -160,7 +162,7 @@ class ProcessManager(Extension):
         """The same processes on an app that deploys nothing and runs no step: for who only repairs."""
         app = Procession(self.app.url, serve=False, upgrade=self.app.upgrade)
         other = ProcessManager(app, cool_down=None)
-        other.registered = self.registered
+        other.registered.update(self.registered)
         other._deploys = False
         async with app:
             yield other
@@ -373,6 +375,36 @@ class ProcessManager(Extension):
     ) -> Bulk:
         """Abandon many; those that are refused stop no other."""
         return await each(keys, lambda key: self.abandon(key, reason, by=by, origin=origin))
+
+    async def migrate(self, key: int) -> None:
+        """Move a process that no worker is at to the newest registered version of its class: it goes on at
+        the step that its own becomes (`Process.MIGRATE`), with its key, meta, attempts and history.
+
+        Raises:
+            NotFound: there is none of the registered ones with this key.
+            WrongState: it has ended, is on that version already, its step becomes none, or a worker is at
+                it. Nothing has changed.
+        """
+        await self._migrations.migrate(key)
+
+    async def migrate_all(self, keys: Sequence[int]) -> Bulk:
+        """Move many; those that are refused stop no other."""
+        return await self._migrations.migrate_all(keys)
+
+    async def outdated(
+        self, process: type[Process] | str | None = None, *, from_version: int | None = None
+    ) -> list[int]:
+        """The keys of running processes on older class versions, oldest first. Needs the database.
+
+        Args:
+            process: only of this one.
+            from_version: only on this class version.
+        """
+        if process is not None:
+            chosen = [self.blueprint_of(process).process_id]
+        else:
+            chosen = sorted({process_id for process_id, _ in self.registered})
+        return await self._migrations.outdated(chosen, from_version)
 
     def _policy(self, facts: InstanceFacts) -> RetryPolicy:
         version = class_version(facts.version_tag) or 0

@@ -99,6 +99,8 @@ class _Runner:
 
     async def run(self, job: Job, meta: Any, processable: Any, channel: Any, status: Any) -> dict[str, Any]:
         before = meta if isinstance(meta, dict) else {}
+        if isinstance(before.get(GOTO), str):  # an older version may have named it
+            before = before | {GOTO: self._blueprint.renamed(before[GOTO])}
         attempt = _Attempt(job, self._step, self._masks, self._now, self._logger)
         if status == Status.SKIPPED:
             return attempt.done(ProcessResult("The process has ended", status=Status.SKIPPED), {})

@@ -48,6 +48,20 @@ class SyncProcesses:
         """See `ProcessManager.restart_all`."""
         return self._app._call(self._manager.restart_all(keys))
 
+    def migrate(self, key: int) -> None:
+        """See `ProcessManager.migrate`."""
+        self._app._call(self._manager.migrate(key))
+
+    def migrate_all(self, keys: Sequence[int]) -> Bulk:
+        """See `ProcessManager.migrate_all`."""
+        return self._app._call(self._manager.migrate_all(keys))
+
+    def outdated(
+        self, process: type[Process] | str | None = None, *, from_version: int | None = None
+    ) -> list[int]:
+        """See `ProcessManager.outdated`."""
+        return self._app._call(self._manager.outdated(process, from_version=from_version))
+
     def abandon(self, key: int, reason: str, **who: Any) -> None:
         """See `ProcessManager.abandon`."""
         self._app._call(self._manager.abandon(key, reason, **who))

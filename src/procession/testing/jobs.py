@@ -11,6 +11,7 @@ from procession.engine.records import JobState
 from procession.storage.schema import tables
 
 _job = tables["job"].c
+_element = tables["element_instance"].c
 _ANSWERABLE = (JobState.ACTIVATABLE.value, JobState.ACTIVATED.value)
 
 
@@ -31,9 +32,10 @@ class OpenJob(msgspec.Struct, frozen=True):
 
 def open_jobs(connection: sa.Connection, instance_key: int) -> list[OpenJob]:
     """The jobs of an instance, and of those it called, that are not answered, oldest first."""
-    columns = (_job.key, _job.type, _job.element_id, _job.retries, _job.state)
+    columns = (_job.key, _job.type, _element.element_id, _job.retries, _job.state)
     of_instance = sa.or_(_job.instance_key == instance_key, _job.root_key == instance_key)
-    query = sa.select(*columns).where(of_instance, _job.ended_at.is_(None))
+    at = sa.join(tables["job"], tables["element_instance"], _element.key == _job.element_key)
+    query = sa.select(*columns).select_from(at).where(of_instance, _job.ended_at.is_(None))
     rows = connection.execute(query.order_by(_job.created_at, _job.key))
     return [OpenJob(*row) for row in rows]
 

@@ -143,3 +143,47 @@ def test_what_is_no_class_is_not_exported(shop: Shell, tmp_path: Path) -> None:
     answer = shop.run("export", "shop:app")
     assert answer.code == 2
     assert "shop:app is no subclass of Process" in answer.err
+
+
+NEWER = """
+
+class NewOrder2(NewOrder):
+    process_id = "new-order"
+    version = 2
+    STEPS = {"check": "reserve", "send_out": "send"}
+    MIGRATE = {1: {"send": "send_out"}}
+
+
+processes.register(NewOrder2)
+"""
+
+
+def test_processes_are_moved_to_a_newer_class(shop: Shell) -> None:
+    # Given one that is held at a step, and one that has not begun, when a newer class is there
+    held = shop.ask("process", "start", "shop:app", "NewOrder", "order:A-1")["key"]
+    shop.run("process", "work", "shop:app")
+    fresh = shop.ask("process", "start", "shop:app", "NewOrder", "order:A-2")["key"]
+    shop.write("shop.py", SHOP + NEWER)
+    # When it is started once, and they are moved
+    early = shop.run("process", "migrate", "shop:app", str(held))
+    shop.ask("process", "start", "shop:app", "NewOrder2", "order:A-3")
+    moved = shop.run("process", "migrate", "shop:app", str(held))
+    others = shop.run("process", "migrate", "shop:app", "--from", "1", "--format", "json")
+    again = shop.run("process", "migrate", "shop:app", "--process", "NewOrder2", "--from", "7")
+    neither = shop.run("process", "migrate", "shop:app")
+    # Then
+    assert (early.code, "is not deployed with its steps" in early.out) == (1, True)
+    assert (moved.code, moved.out) == (0, f"Migrated: process {held}\n")
+    assert others.code == 1
+    assert '"done": []' in others.out
+    assert "at step 'reserve', which version 2 does not have" in others.out
+    assert str(fresh) in others.out
+    assert (again.code, again.out) == (0, "No processes match.\n")
+    assert (neither.code, "or all with --all" in neither.err) == (2, True)
+    # And it goes on with the newer class
+    shop.write("open", "")
+    by_hand = shop.run("process", "work", "shop:app", str(held))
+    detail = shop.ask("process", "show", "shop:app", str(held))
+    assert by_hand.out == f"Process {held}: SUCCESS\n"
+    assert [run["step"] for run in detail["history"]] == ["reserve", "send", "send_out"]
+    assert detail["info"]["class_version"] == 2

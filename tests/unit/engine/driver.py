@@ -15,6 +15,7 @@ from procession.engine import Graph, Missed, Reads, Run, Unit
 from procession.engine import commands as c
 from procession.engine.tables import TABLES
 from procession.engine.unit import Table
+from procession.model import Process
 
 FIRST_KEY = 1000
 
@@ -26,16 +27,28 @@ class Driver:
         (process,) = bpmn.read(content, "test.bpmn").processes
         self.now = 0
         self.rows: dict[str, dict[Any, tuple[Any, ...]]] = {name: {} for name in TABLES}
-        self.graph: Graph = engine.compile_process(process, definition_key=1)
-        definition = engine.records.Definition(
-            1, 2, "<default>", process.id, 1, None, None, "test.bpmn", "", 0
-        )
-        self.rows["definition"][1] = msgspec.structs.astuple(definition)
+        self.graphs: dict[int, Graph] = {}
+        self._add(process)
         self.rounds = 0
         """Passes of the command executed last."""
         self.created = 0
         """Element instances it made."""
+        self.loaded = 0
+        """Element instances it read."""
         self._keys = count(FIRST_KEY)
+
+    def deploy(self, content: bytes) -> None:
+        """Add the next version of the process."""
+        (process,) = bpmn.read(content, "test.bpmn").processes
+        self._add(process)
+
+    def _add(self, process: Process) -> None:
+        version = len(self.graphs) + 1
+        self.graphs[version] = engine.compile_process(process, definition_key=version, version=version)
+        definition = engine.records.Definition(
+            version, 2, "<default>", process.id, version, None, None, "test.bpmn", "", 0
+        )
+        self.rows["definition"][version] = msgspec.structs.astuple(definition)
 
     def execute(self, command: c.Command) -> Any:
         """Carry out one command and commit; its durable commands stay for `settle`."""
@@ -46,13 +59,14 @@ class Driver:
             self.rounds += 1
             unit.reset()
             keys = count(first)
-            want = Reads(unit, lambda key: self.graph)
+            want = Reads(unit, self.graphs.get)
             reply = self._attempt(command, unit, keys, want)
             if not want:
                 break
             self._load(want)
         self._keys = count(next(keys))
         self.created = len(unit.elements.added)
+        self.loaded = len(unit.elements.loaded)
         self._write(unit)
         return reply
 
@@ -72,7 +86,7 @@ class Driver:
 
     def _attempt(self, command: c.Command, unit: Unit, keys: count[int], want: Reads) -> Any:
         run = Run(
-            unit, now=self.now, keys=keys.__next__, graphs=lambda _: self.graph, zone=ZoneInfo("UTC"), seed=1
+            unit, now=self.now, keys=keys.__next__, graphs=self.graphs.get, zone=ZoneInfo("UTC"), seed=1
         )
         self._declare(command, unit)
         commands, reply = deque([command]), None
@@ -92,7 +106,7 @@ class Driver:
 
     def _declare(self, command: c.Command, unit: Unit) -> None:
         while True:
-            want = Reads(unit, lambda key: self.graph)
+            want = Reads(unit, self.graphs.get)
             engine.declare(command, want)
             if not want:
                 return
@@ -151,5 +165,5 @@ class Driver:
             changes = table.changes()
             for key in changes.removed:
                 del self.rows[table.name][key]
-            for record in (*changes.updated, *changes.added):
+            for record in (*changes.updated, *changes.rewritten, *changes.added):
                 self.rows[table.name][table.key_of(record)] = msgspec.structs.astuple(record)

@@ -4,6 +4,7 @@ import pytest
 
 from procession.engine import commands as c
 from procession.engine.run import TRANSITIONS_PER_COMMAND
+from procession.errors import WrongState
 from tests.building import (
     boundary,
     bpmn,
@@ -123,3 +124,64 @@ def test_the_same_commands_make_the_same_records() -> None:
         driver.settle()
     assert twins[0].rows == twins[1].rows
     assert len(twins[0].rows["element_instance"]) == 6
+
+
+@pytest.mark.parametrize("children", [3, 300])
+def test_migrating_takes_as_many_rounds_for_many_tokens_as_for_few(children: int) -> None:
+    # Given many jobs with events at their boundary, in a sub-process
+    def version(task: str) -> bytes:
+        work = job(task, inner=each(f"=for n in 1..{children} return n"))
+        work += boundary("late", task, on_duration("P1D"))
+        return bpmn(start() + sub("sub", start("is") + work, f"is>{task}"), "s>sub")
+
+    driver = Driver(version("t"))
+    started = driver.execute(c.StartInstance("p", version=1))
+    driver.settle()
+    driver.deploy(version("u"))
+    # When the instance is migrated
+    driver.execute(c.MigrateInstance(started.key, {"t": "u"}, version=2, equal_ids=True, retype_jobs=True))
+    # Then no round was repeated, and all have moved
+    assert driver.rounds == 1
+    jobs = driver.records("job")
+    assert {(one.type, one.definition_key) for one in jobs} == {("u", 2)}
+    assert len(jobs) == children
+
+
+@pytest.mark.parametrize("before", [1, 100])
+def test_migrating_reads_nothing_of_what_has_ended(before: int) -> None:
+    # Given an instance that has been through some loops
+    flows = "s>x x>t t>x"
+    content = bpmn(start() + gateway("exclusive", "x") + job("t"), flows)
+    driver = Driver(content)
+    started = driver.execute(c.StartInstance("p", version=1))
+    for _ in range(before):
+        driver.execute(c.CompleteJob(*open_jobs(driver)))
+    driver.deploy(content)
+    driver.execute(c.MigrateInstance(started.key, version=2, equal_ids=True))
+    assert driver.loaded == 1
+
+
+def test_nothing_is_migrated_while_tokens_are_on_their_way() -> None:
+    # Given a loop over so much that its rest waits for other transactions
+    content = bpmn(start() + job("t", inner=each("=for n in 1..3000 return n")), "s>t")
+    driver = Driver(content)
+    started = driver.execute(c.StartInstance("p", version=1))
+    driver.deploy(content)
+    command = c.MigrateInstance(started.key, version=2, equal_ids=True)
+    # When it is migrated before and after these
+    with pytest.raises(WrongState, match="on its way between two elements; try again"):
+        driver.execute(command)
+    driver.settle()
+    driver.execute(command)
+    # Then all are on one version
+    assert {one.definition_key for one in driver.records("element_instance") if one.ended_at is None} == {2}
+
+
+def test_more_tokens_than_one_transaction_moves_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("procession.engine.moves.MIGRATED_AT_ONCE", 4)
+    content = bpmn(start() + job("t", inner=each("=[1,2,3]")), "s>t")
+    driver = Driver(content)
+    started = driver.execute(c.StartInstance("p", version=1))
+    driver.deploy(content)
+    with pytest.raises(WrongState, match="4 active elements or more are too many"):
+        driver.execute(c.MigrateInstance(started.key, version=2, equal_ids=True))

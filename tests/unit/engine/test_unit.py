@@ -49,6 +49,29 @@ def test_a_changed_record_is_updated() -> None:
     assert unit.timers.changes().updated == [record]
 
 
+def test_a_rewritten_record_is_replaced_whole() -> None:
+    unit = Unit()
+    unit.timers.loaded[7] = TIMER
+    record = unit.timers.get(7)
+    assert record is not None
+    record.target_id = "other"
+    unit.timers.rewrite(record)
+    changes = unit.timers.changes()
+    assert (changes.rewritten, changes.updated) == ([record], [])
+
+
+def test_what_was_rewritten_may_be_removed_and_a_new_record_is_only_added() -> None:
+    unit = Unit()
+    unit.timers.loaded[7] = TIMER
+    record, added = unit.timers.get(7), unit.timers.add(timer(8))
+    assert record is not None
+    for one in (record, added):
+        unit.timers.rewrite(one)
+    unit.timers.remove(record)
+    changes = unit.timers.changes()
+    assert (changes.added, changes.rewritten, changes.removed) == ([added], [], [7])
+
+
 def test_a_new_record_is_inserted_and_found() -> None:
     unit = Unit()
     unit.timers.indexes["element"].loaded[3] = []

@@ -128,6 +128,34 @@ def _cancel(command: c.CancelInstance, _: Held | None) -> Call:
     return Call(name="CancelProcessInstance", request=request, repeats=True, gone_is_done=True)
 
 
+@_builds(c.MigrateInstance)
+def _migrate(command: c.MigrateInstance, _: Held | None) -> Call:
+    if command.definition_key is None:
+        raise Unsupported(
+            "a remote server is told where to migrate by the key of the definition, not by its version: "
+            "give definition_key (--definition KEY); deployments answer it"
+        )
+    if command.equal_ids:
+        raise Unsupported(
+            "a remote server migrates elements by a mapping that names each of them: give a mapping of all "
+            "active elements, and equal_ids=False (--only-mapped)"
+        )
+    if command.retype_jobs:
+        raise Unsupported(
+            "a remote server keeps the types of jobs; retype_jobs (--retype-jobs) needs the database"
+        )
+    plan = pb.MigrateProcessInstanceRequest.MigrationPlan(
+        targetProcessDefinitionKey=command.definition_key,
+        mappingInstructions=[
+            pb.MigrateProcessInstanceRequest.MappingInstruction(sourceElementId=old, targetElementId=new)
+            for old, new in command.mapping.items()
+        ],
+    )
+    request = pb.MigrateProcessInstanceRequest(processInstanceKey=command.key, migrationPlan=plan)
+    # Not twice: after the first the elements have their new ids.
+    return Call(name="MigrateProcessInstance", request=request, repeats=False)
+
+
 @_builds(c.SetVariables)
 def _set_variables(command: c.SetVariables, _: Held | None) -> Call:
     request = pb.SetVariablesRequest(

@@ -15,7 +15,7 @@ class JobWork(Behaviour):
     """Makes a job and waits until it is completed."""
 
     def activate(self, run: Run, element: ElementInstance, node: Node) -> None:
-        job_type, retries, priority = node.job_constants or _attributes(run, element, node)
+        job_type, retries, priority = job_attributes(run, element, node)
         instance = run.instance(element.instance_key)
         key = element.job_key = run.new_key()
         run.unit.jobs.add_new(
@@ -38,8 +38,16 @@ class JobWork(Behaviour):
         )
 
 
-def _attributes(run: Run, element: ElementInstance, node: Node) -> tuple[str, int, int]:
-    """Type, retries, priority, evaluated."""
+def job_attributes(run: Run, element: ElementInstance, node: Node) -> tuple[str, int, int]:
+    """Type, retries and priority of the job an element would get at this node.
+
+    Raises:
+        Stuck: one cannot be evaluated.
+    """
+    return node.job_constants or _evaluated(run, element, node)
+
+
+def _evaluated(run: Run, element: ElementInstance, node: Node) -> tuple[str, int, int]:
     if node.job_type is None or node.job_retries is None:
         raise LookupError(f"{node.id!r} has no job definition")
     chain = variables.chain_of(run, element)

@@ -10,7 +10,7 @@ from procession.client.remote.stubs import pb
 from procession.client.values import write_variables
 from procession.engine import commands as c
 from procession.engine.records import DEFAULT_TENANT
-from procession.errors import DeadlineExceeded, NotFound, NotReady
+from procession.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady
 from procession.gateway.grpc.calls import unary
 from procession.gateway.grpc.core import STOPPING, Core
 from procession.gateway.grpc.inputs import check_tenant
@@ -119,6 +119,18 @@ def _give_up(watched: asyncio.Future[Any], error: Exception) -> None:
 async def cancel(core: Core, request: Any) -> pb.CancelProcessInstanceResponse:
     await core.submit(c.CancelInstance(request.processInstanceKey))
     return pb.CancelProcessInstanceResponse()
+
+
+@unary("MigrateProcessInstance", "MIGRATE", lambda r: f"migrate process instance {r.processInstanceKey}")
+async def migrate(core: Core, request: Any) -> pb.MigrateProcessInstanceResponse:
+    mapping: dict[str, str] = {}
+    for instruction in request.migrationPlan.mappingInstructions:
+        if instruction.sourceElementId in mapping:
+            raise InvalidInput(f"element {instruction.sourceElementId!r} is mapped more than once")
+        mapping[instruction.sourceElementId] = instruction.targetElementId
+    definition_key = request.migrationPlan.targetProcessDefinitionKey
+    await core.begin(c.MigrateInstance(request.processInstanceKey, mapping, definition_key))
+    return pb.MigrateProcessInstanceResponse()
 
 
 @unary("SetVariables", "UPDATE", lambda r: f"set variables of element instance {r.elementInstanceKey}")

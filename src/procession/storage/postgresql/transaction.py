@@ -302,13 +302,18 @@ class PostgreSQLTransaction(Transaction):
                 for block in _blocks(self._write_alike(statements.update_alike, changes.updated)):
                     keys = integers(list({_first(table.key_of(record)) for record in block}))
                     ask(statements.update, _json(list(map(statements.narrow, block))), keys)
+            for block in _blocks(changes.rewritten):
+                ask(statements.delete, *statements.keys(list(map(table.key_of, block))))
+                ask(statements.insert, _json(block))
             if changes.added:
                 single = self._write_alike(statements.insert_alike, changes.added)
                 if single:
                     ask(statements.insert, _json(single))
                 if self._witness is None and table.name in _WITNESSES:
                     self._witness = table.name, table.key_of(changes.added[0])
-            self._dirty = self._dirty or bool(changes.removed or changes.updated or changes.added)
+            self._dirty = self._dirty or bool(
+                changes.removed or changes.updated or changes.rewritten or changes.added
+            )
 
     def _write_alike(self, alike: Alike | None, records: list[Any]) -> list[Any]:
         """Write those that have much in common; answers the others."""

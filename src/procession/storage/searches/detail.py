@@ -35,7 +35,7 @@ def instance(engine: sa.Engine, key: int, *, limit: int = 1000) -> InstanceDetai
         if row is None:
             return None
         nodes = nodes_of(connection, row.definition_key)
-        path = _path(connection, key, nodes, limit + 1)
+        path = _path(connection, key, {row.definition_key: nodes}, limit + 1)
         waiting = waiting_at(connection, key, nodes, limit + 1)
         return InstanceDetail(
             info=instance_info(row),
@@ -48,7 +48,8 @@ def instance(engine: sa.Engine, key: int, *, limit: int = 1000) -> InstanceDetai
         )
 
 
-def _path(connection: sa.Connection, key: int, nodes: Nodes, limit: int) -> list[PathStep]:
+def _path(connection: sa.Connection, key: int, nodes: dict[int, Nodes], limit: int) -> list[PathStep]:
+    """`nodes` are those of the definitions known already: of a migrated instance there are several."""
     query = (
         sa.select(tables["element_instance"])
         .where(_element.instance_key == key)
@@ -61,7 +62,9 @@ def _path(connection: sa.Connection, key: int, nodes: Nodes, limit: int) -> list
     for row in connection.execute(query):
         element = ElementInstance(*row)
         depths[element.key] = depth = depths.get(element.scope_key, -1) + 1
-        path.append(_step(element, nodes, depth))
+        if element.definition_key not in nodes:
+            nodes[element.definition_key] = nodes_of(connection, element.definition_key)
+        path.append(_step(element, nodes[element.definition_key], depth))
     return path
 
 

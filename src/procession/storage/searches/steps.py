@@ -249,6 +249,18 @@ def running_versions(engine: sa.Engine, process_ids: Iterable[str]) -> list[tupl
         return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
+def running_on(engine: sa.Engine, process_id: str, versions: Sequence[int]) -> list[int]:
+    """The keys of running instances of some versions of a process, oldest first."""
+    query = sa.select(_instance.key).where(
+        _instance.tenant == DEFAULT_TENANT,
+        _instance.process_id == process_id,
+        _instance.version.in_(versions),
+        _instance.ended_at.is_(None),
+    )
+    with reading(engine) as connection:
+        return list(connection.execute(query.order_by(_instance.key)).scalars())
+
+
 def jobs_are_due(engine: sa.Engine, types: Sequence[str]) -> bool:
     """Whether a job of one of the types could be handed out now."""
     with reading(engine) as connection:

@@ -228,10 +228,16 @@ class SQLiteTransaction(Transaction):
             if changes.updated_rows:
                 self._update(name, changes.updated_rows)
             added = list(map(_ARRAYS, changes.added))
+            updated = changes.updated_rows
+            if changes.rewritten:
+                rewritten = list(map(_ARRAYS, changes.rewritten))
+                self._delete(name, list(map(table.key_of, changes.rewritten)))
+                self._insert(name, rewritten)
+                updated = [*updated, *rewritten]
             if added:
                 self._insert(name, added)
-            if added or changes.updated_rows or changes.removed:
-                self._written.append(Written(name, added, changes.updated_rows, changes.removed))
+            if added or updated or changes.removed:
+                self._written.append(Written(name, added, updated, changes.removed))
 
     def _delete(self, name: str, keys: list[Any]) -> None:
         rows = keys if isinstance(keys[0], tuple) else [(key,) for key in keys]

@@ -1,0 +1,1 @@
+"""Migrations beside workers that complete and processes that are killed."""
