@@ -96,6 +96,14 @@ class CancelInstance(Command, frozen=True):
     key: int
 
 
+class AbandonInstance(Command, frozen=True):
+    """Cancel an instance, with last variables of its own; refused while a worker holds a job of its
+    outermost scope."""
+
+    key: int
+    variables: Variables = {}
+
+
 class CompleteJob(Command, frozen=True):
     key: int
     variables: Variables = {}
@@ -290,6 +298,7 @@ AnyCommand = (
     | StartByMessage
     | OfferNext
     | CancelInstance
+    | AbandonInstance
     | CompleteJob
     | FailJob
     | ThrowError

@@ -13,6 +13,7 @@ from procession.broker import IncidentNotice
 from procession.client.app import Procession
 from procession.client.extension import Extension
 from procession.client.remote import is_remote
+from procession.client.tasks import DEFAULT_TIMEOUT
 from procession.errors import InvalidInput, Unsupported
 from procession.operations.alerts import AlertDesk, channel_for, incident_alert
 from procession.operations.alerts import Channel as AlertChannel
@@ -62,6 +63,7 @@ class ProcessManager(Extension):
         cool_down: when no step begins; None: never.
         alerts: who is told that a process is held with ERROR or EXCEPTION: channels, or URLs of them.
         concurrency: runs of one step at once in this process.
+        lease: how long a step, and a strict channel, stay with a process that gives no sign of life.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class ProcessManager(Extension):
         cool_down: CoolDown | None = CoolDown(),  # noqa: B008  # it is frozen
         alerts: Sequence[AlertChannel | str] = (),
         concurrency: int = 10,
+        lease: timedelta = DEFAULT_TIMEOUT,
     ) -> None:
         self.app = app
         self.cool_down = cool_down
         self.held_back = False
         """Whether this process leases no steps at all: somebody runs a single one by hand."""
         self._concurrency = concurrency
+        self._lease = lease
         self.registered: dict[tuple[str, int], Blueprint] = {}
         """By process id and class version."""
         self._deploys = True
@@ -123,11 +127,12 @@ class ProcessManager(Extension):
                 blueprint.job_type(step),
                 backoff=step.retry.after(1),
                 backoff_factor=1,
+                timeout=self._lease,
                 concurrency=self._concurrency,
             )
             register(handler(blueprint, step, self.now, self.may_begin))
         if blueprint.kind.channel.fifo and self._turns is None:
-            self._turns = Turns(self.app)
+            self._turns = Turns(self.app, self._lease)
 
     @property
     def blueprints(self) -> list[Blueprint]:
@@ -271,24 +276,24 @@ class ProcessManager(Extension):
                 "no strict channel, so it would not wait for its turn"
             )
         remote = is_remote(self.app.url)
-        instance = await self.app.start(
+        variables = {
+            "processable": subject,
+            "channel": chosen.name,
+            "meta": dict(meta or {}),
+            "status": None,
+            "result": None,
+        }
+        return await self.app._start(
             blueprint.process_id,
-            {
-                "processable": subject,
-                "channel": chosen.name,
-                "meta": dict(meta or {}),
-                "status": None,
-                "result": None,
-            },
+            variables,
             version=self._versions.get((blueprint.process_id, blueprint.version)),
             business_key=None if remote else str(subject),
             idempotency_key=None if remote or again else str(subject),
             start_at=[blueprint.steps[0].name] if own.fifo and not chosen.fifo else (),
             connection=connection,
+            # Its place in the line.
+            key=await self.app._backend.next_key() if chosen.fifo else None,
         )
-        if self._turns is not None:
-            self._turns.look()
-        return instance
 
     def blueprint_of(self, kind: type[Process] | str) -> Blueprint:
         """What is registered for a class, or for a name, process id or label.
