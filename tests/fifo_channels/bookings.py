@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
 from typing import Any, ClassVar
@@ -25,17 +26,26 @@ LEASE = timedelta(seconds=3)
 SLOW_SECONDS = 0.3
 """From here on a run is worth waiting for, to stop its node in the middle of it."""
 
-witness: ContextVar[tuple[Journal, int]] = ContextVar("witness")
-"""The journal of this node, and the seed."""
-_running: ContextVar[Job] = ContextVar("running")
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What the steps of a node know of the test."""
+
+    journal: Journal
+    seed: int
+    slow: float
+    """The share of runs that are slow."""
+
+
+_running: ContextVar[tuple[Witness, Job]] = ContextVar("running")
 
 
 class Watched(Procession):
     """An app whose steps know the job they run for, and so its lease."""
 
-    def __init__(self, url: str, journal: Journal, seed: int, **options: Any) -> None:
+    def __init__(self, url: str, witness: Witness, **options: Any) -> None:
         super().__init__(url, **options)
-        self._witness = (journal, seed)
+        self._witness = witness
 
     def task(self, type: str, **options: Any) -> Callable[[Any], Any]:
         register = super().task(type, **options)
@@ -46,16 +56,14 @@ class Watched(Procession):
 
             @wraps(handler)
             async def watched_async(job: Job, *args: Any, **values: Any) -> Any:
-                witness.set(self._witness)
-                _running.set(job)
+                _running.set((self._witness, job))
                 return await handler(job, *args, **values)
 
             return watched_async
 
         @wraps(handler)
         def watched(job: Job, *args: Any, **values: Any) -> Any:
-            witness.set(self._witness)
-            _running.set(job)
+            _running.set((self._witness, job))
             return handler(job, *args, **values)
 
         return watched
@@ -65,12 +73,12 @@ class Act:
     """What one run does."""
 
     def __init__(self, process: Process) -> None:
-        self._journal, seed = witness.get()
-        self._job = _running.get()
+        witness, self._job = _running.get()
+        self._journal = witness.journal
         assert process.processable is not None
         self._number = int(process.processable.id)
-        chance = random.Random(f"{seed} {self._number} {process.step} {self._job.lease}")
-        self.seconds = _seconds(chance)
+        chance = random.Random(f"{witness.seed} {self._number} {process.step} {self._job.lease}")
+        self.seconds = _seconds(chance, witness.slow)
         self._outcome = _outcome(chance, process.step)
         self._step = process.step
 
@@ -97,11 +105,11 @@ class Act:
         return ProcessResult(meta=meta)
 
 
-def _seconds(chance: random.Random) -> float:
+def _seconds(chance: random.Random, slow: float) -> float:
     drawn = chance.random()
-    if drawn < 0.01:
+    if drawn < slow:
         return chance.uniform(SLOW_SECONDS, 2 * SLOW_SECONDS)
-    return chance.uniform(0.02, 0.06) if drawn < 0.04 else chance.uniform(0, 0.003)
+    return chance.uniform(0.02, 0.06) if drawn > 0.97 else chance.uniform(0, 0.003)
 
 
 def _outcome(chance: random.Random, step: str) -> str:

@@ -18,7 +18,7 @@ from tests.chaos.journal import Journal, read_journal
 from .bookings import LEASE
 
 _LEAVES_WITHIN = 60.0
-_AIM_SECONDS = 10.0
+_AIM_SECONDS = 5.0
 _LOOK_SECONDS = 0.005
 
 
@@ -70,10 +70,7 @@ class Dangers:
             return False
         victim = awake[draw.number % len(awake)]
         if draw.kind == "aimed stop":
-            found = self._in_a_slow_run(awake)
-            if found is None:
-                return False
-            victim = found
+            victim = self._in_a_slow_run(awake) or victim
         stopped = self._stop(victim) if "stop" in draw.kind else self._end(victim, draw.kind)
         self._back_at.append((time.monotonic() + draw.absence, victim, stopped))
         return True
@@ -103,19 +100,20 @@ class Dangers:
         end = time.monotonic() + _AIM_SECONDS
         while time.monotonic() < end:
             for member in awake:
-                entries = read_journal(self._crew.folder / f"{member.name}.jsonl")
-                begun = {(e["job"], e["lease"]) for e in entries if e["kind"] == "begin" and e["slow"]}
-                begun = begun - {(e["job"], e["lease"]) for e in entries if e["kind"] == "end"}
-                pid = member.process.pid if member.process is not None else None
-                if any(
-                    (e["job"], e["lease"]) in begun and e["pid"] == pid
-                    for e in entries[-20:]
-                    if "pid" in e and "job" in e
-                ):
+                if self._is_in_a_slow_run(member):
                     return member
             self.tend()
             time.sleep(_LOOK_SECONDS)
         return None
+
+    def _is_in_a_slow_run(self, member: Member) -> bool:
+        lately = read_journal(self._crew.folder / f"{member.name}.jsonl")[-20:]
+        over = {(entry["job"], entry["lease"]) for entry in lately if entry["kind"] == "end"}
+        return any(
+            entry["slow"] and (entry["job"], entry["lease"]) not in over
+            for entry in lately
+            if entry["kind"] == "begin" and member.process is not None and entry["pid"] == member.process.pid
+        )
 
     def tend(self) -> None:
         """Bring back those whose time has come."""

@@ -1,4 +1,4 @@
-"""The processes of a run: `python -m tests.fifo_channels.roles ROLE NAME URL FOLDER SEED PROCESSES`.
+"""The processes of a run: `python -m tests.fifo_channels.roles ROLE NAME URL FOLDER SEED PROCESSES SLOW`.
 
 Each ends by itself when its standard input closes, so none outlives the test.
 """
@@ -24,7 +24,7 @@ from tests.chaos.journal import Journal
 from tests.chaos.roles import closing
 from tests.chaos.teller import insist
 
-from .bookings import KINDS, LEASE, Watched, kind_of
+from .bookings import KINDS, LEASE, Watched, Witness, kind_of
 
 FAULTS = (StorageError, ResourceExhausted)
 """What a caller has to put up with: on SQLite, who is stopped may hold the file."""
@@ -39,12 +39,12 @@ def manager_on(app: Procession) -> ProcessManager:
     return manager
 
 
-async def node(url: str, journal: Journal, seed: int) -> None:
+async def node(url: str, witness: Witness) -> None:
     """Runs steps, and gives turns where it gets the channel."""
-    app = manager_on(Watched(url, journal, seed, grace=GRACE)).app
+    app = manager_on(Watched(url, witness, grace=GRACE)).app
     await insist(FAULTS, app.__aenter__)
     try:
-        journal.write("ready", pid=os.getpid())
+        witness.journal.write("ready", pid=os.getpid())
         await asyncio.Event().wait()
     finally:
         await app.__aexit__(None, None, None)
@@ -171,11 +171,11 @@ async def play(part: Callable[[], Awaitable[None]]) -> None:
 
 
 def main() -> None:
-    role, name, url, folder, seed, count = sys.argv[1:]
+    role, name, url, folder, seed, count, slow = sys.argv[1:]
     place = Path(folder)
     journal = Journal(place / f"{name}.jsonl")
     parts: dict[str, Callable[[], Awaitable[None]]] = {
-        "node": lambda: node(url, journal, int(seed)),
+        "node": lambda: node(url, Witness(journal, int(seed), float(slow))),
         "operator": lambda: operator(url, journal, int(seed)),
         "client": lambda: starter(url, journal, int(seed), int(count), place / "gate"),
     }

@@ -33,6 +33,8 @@ class Plan:
     """Seconds between dangers, on average."""
     longest_absence: float
     """Seconds for which a node is away."""
+    slow: float
+    """The share of runs that are slow."""
     settle_seconds: float = 120.0
     """How long nothing at all may happen."""
 
@@ -76,7 +78,7 @@ def carry_out(folder: Path, plan: Plan, url: str) -> Outcome:
 
 def _members(folder: Path, plan: Plan, url: str) -> list[Member]:
     def member(role: str, name: str) -> Member:
-        arguments = map(str, (role, name, url, folder, plan.seed, plan.processes))
+        arguments = map(str, (role, name, url, folder, plan.seed, plan.processes, plan.slow))
         return Member(role, name, [sys.executable, "-m", "tests.fifo_channels.roles", *arguments])
 
     nodes = [member("node", f"node-{number + 1}") for number in range(NODES)]
@@ -96,16 +98,10 @@ def _rampage(crew: Crew, dangers: Dangers, plan: Plan, outcome: Outcome) -> None
     for number, draw in enumerate(draws(plan.seed, plan.dangers, plan.mean_pause, plan.longest_absence)):
         crew.open_gate(plan.processes * (number + 1) // (plan.dangers + 1))
         dangers.wait(draw.after)
-        _check_alive(crew)
+        crew.check_alive()
         while not dangers.strike(draw):
             dangers.wait(0.05)
-            if draw.kind == "aimed stop":
-                crew.open_gate(plan.processes)  # it needs somebody at work
         outcome.struck[draw.kind] += 1
-
-
-def _check_alive(crew: Crew) -> None:
-    crew.check_alive()
 
 
 def _wait_for_the_end(crew: Crew, plan: Plan, url: str) -> float:

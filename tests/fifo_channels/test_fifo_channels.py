@@ -31,6 +31,7 @@ def plan_of(config: pytest.Config, processes: dict[str, int], dangers: dict[str,
         processes=config.getoption("fifo_processes", None) or processes[size],
         dangers=config.getoption("fifo_dangers", None) or dangers[size],
         mean_pause={"small": 0.5, "medium": 2.0, "full": 5.0}[size],
+        slow=0.03 if size == "small" else 0.01,
         longest_absence=4.5 if size == "small" else 8.0,
     )
 
