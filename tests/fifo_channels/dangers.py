@@ -1,4 +1,4 @@
-"""What happens to the nodes: killed, stopped and woken, asked to leave. All of it is journaled.
+"""What happens to nodes (killed, stopped and woken, asked to leave) and their server. All is journaled.
 
 Everything about a danger is drawn from the seed, but for whom an aimed stop hits: whoever is in the middle
 of a slow run of a step.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from tests.chaos.crew import Crew, Member
 from tests.chaos.journal import Journal, read_journal
+from tests.postgres import Server
 
 from .bookings import LEASE
 
@@ -33,16 +34,17 @@ class Draw:
     """Seconds until there is a successor, or a stopped node is woken."""
 
 
-KINDS = ("kill", "stop", "aimed stop", "kill", "stop", "aimed stop", "leave")
+NODES_ONLY = ("kill", "stop", "aimed stop", "kill", "stop", "aimed stop", "leave")
+WITH_SERVER = ("kill", "stop", "aimed stop", "server restarted", *NODES_ONLY[3:])
 
 
-def draws(seed: int, count: int, mean: float, longest: float) -> Iterator[Draw]:
+def draws(seed: int, kinds: Sequence[str], count: int, mean: float, longest: float) -> Iterator[Draw]:
     """So many dangers: each kind as often as it is named, in random order."""
     chance = random.Random(f"{seed} dangers")
     deck: list[str] = []
     for number in range(count):
         if not deck:
-            deck = chance.sample(KINDS, len(KINDS)) if number else list(KINDS[::-1])
+            deck = chance.sample(kinds, len(kinds)) if number else list(kinds[::-1])
         kind = deck.pop()
         stop = chance.uniform(LEASE.total_seconds() * 1.2, longest)
         yield Draw(
@@ -56,8 +58,9 @@ def draws(seed: int, count: int, mean: float, longest: float) -> Iterator[Draw]:
 class Dangers:
     """Strikes the nodes of a crew; what is over meanwhile is undone by `tend`."""
 
-    def __init__(self, crew: Crew, journal: Journal) -> None:
+    def __init__(self, crew: Crew, journal: Journal, server: Server | None) -> None:
         self._crew = crew
+        self._server = server
         self._journal = journal
         self._nodes = [member for member in crew.members if member.role == "node"]
         self._back_at: list[tuple[float, Member, int]] = []
@@ -65,6 +68,9 @@ class Dangers:
 
     def strike(self, draw: Draw) -> bool:
         """Whether there was a node to hit: one always stays."""
+        if draw.kind == "server restarted":
+            self._restart_server()
+            return True
         awake = [node for node in self._nodes if node not in [away for _, away, _ in self._back_at]]
         if len(awake) < 2:
             return False
@@ -74,6 +80,15 @@ class Dangers:
         stopped = self._stop(victim) if "stop" in draw.kind else self._end(victim, draw.kind)
         self._back_at.append((time.monotonic() + draw.absence, victim, stopped))
         return True
+
+    def _restart_server(self) -> None:
+        """As `pg_ctl restart` does; nobody sleeps meanwhile, as the server would wait for him."""
+        assert self._server is not None
+        self.calm()
+        at = time.monotonic_ns()
+        self._server.stop()
+        self._server.start()
+        self._journal.write("server", since=at, until=time.monotonic_ns())
 
     def _stop(self, victim: Member) -> int:
         at = time.monotonic_ns()

@@ -164,9 +164,10 @@ class Judge:
         return [*following, *(same if self._answer_may_be_lost(before, run) else [])]
 
     def _answer_may_be_lost(self, before: Run, run: Run) -> bool:
-        """Whether its node was killed or stopped before the next run, or another one in everybody's way."""
+        """Whether its node was killed or stopped before the next run, or another one in everybody's way, or
+        the database's server."""
         ended = self._record.ends.get(before.pid)
-        spans = [span for spans in self._record.stops.values() for span in spans]
+        spans = [span for spans in self._record.stops.values() for span in spans] + self._record.restarts
         if ended is not None:
             spans.append(ended)
         return any(_meets(span, before.begin, run.begin) for span in spans)

@@ -50,6 +50,8 @@ class Record:
     """By process number of the node."""
     ends: dict[int, Span] = field(default_factory=dict)
     """From the moment a node was to end until it certainly had."""
+    restarts: list[Span] = field(default_factory=list)
+    """Of the database's server."""
     abandoning: dict[int, int] = field(default_factory=dict)
     """By instance key: when it was first asked for."""
     abandoned: dict[int, int] = field(default_factory=dict)
@@ -74,6 +76,8 @@ def read_record(folder: Path) -> Record:
         span = Span(since=entry["since"], until=entry["until"])
         if entry["kind"] == "stopped":
             record.stops[entry["pid"]].append(span)
+        elif entry["kind"] == "server":
+            record.restarts.append(span)
         else:
             record.ends[entry["pid"]] = span
     return record

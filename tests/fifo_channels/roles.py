@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from procession import Procession, ResourceExhausted, StorageError
+from procession import InvalidInput, Procession, ResourceExhausted, StorageError
 from procession.process import ProcessManager
 from procession.process.repairing import Bulk
 from tests.chaos.journal import Journal
@@ -26,8 +26,8 @@ from tests.chaos.teller import insist
 
 from .bookings import KINDS, LEASE, Watched, Witness, kind_of
 
-FAULTS = (StorageError, ResourceExhausted)
-"""What a caller has to put up with: on SQLite, who is stopped may hold the file."""
+FAULTS = (StorageError, ResourceExhausted, sa.exc.OperationalError)
+"""What a caller has to put up with: on SQLite, who is stopped may hold the file; a server is restarted."""
 LOOK_SECONDS = 0.03
 GRACE = timedelta(seconds=20)
 BURST = 5
@@ -62,7 +62,7 @@ class Operator:
     async def work(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            held, trying, behind = await asyncio.to_thread(self._look)
+            held, trying, behind = await insist(FAULTS, lambda: asyncio.to_thread(self._look))
             if held:
                 await insist(FAULTS, lambda held=held, behind=behind: self._see_to(held, behind))  # type: ignore[misc]
             elif trying and self._chance.random() < 0.3:
@@ -139,7 +139,9 @@ class Starter:
         manager = self._chance.choice(self._managers)
         self._journal.write("start?", at=time.monotonic_ns(), n=number)
         once = self._joined if joins else self._plainly
-        key = await insist((*FAULTS, sa.exc.OperationalError), lambda: once(manager, number))
+        # A connection that was lost in the middle is, to a start on it, no connection to the database.
+        faults = (*FAULTS, InvalidInput) if joins else FAULTS
+        key = await insist(faults, lambda: once(manager, number))
         self._journal.write("started", at=time.monotonic_ns(), n=number, key=key)
 
     async def _plainly(self, manager: ProcessManager, number: int) -> int:

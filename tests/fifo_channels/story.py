@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,9 @@ import sqlalchemy as sa
 from tests.chaos.crew import Crew, Member
 from tests.chaos.history import connected
 from tests.chaos.journal import Journal, read_journal
+from tests.postgres import Server
 
-from .dangers import Dangers, draws
+from .dangers import NODES_ONLY, WITH_SERVER, Dangers, draws
 
 NODES = 3
 _PROGRESS = (
@@ -49,8 +51,8 @@ class Outcome:
     """Seconds from the last danger to the last end."""
 
 
-def carry_out(folder: Path, plan: Plan, url: str) -> Outcome:
-    """Carry the plan out in an empty folder, on a database with tables.
+def carry_out(folder: Path, plan: Plan, url: str, server: Server | None = None) -> Outcome:
+    """Carry the plan out in an empty folder, on a database with tables; its server may be restarted.
 
     Raises:
         AssertionError: somebody ended by himself, or nothing more happens.
@@ -58,14 +60,14 @@ def carry_out(folder: Path, plan: Plan, url: str) -> Outcome:
     outcome = Outcome(url=url, folder=folder)
     crew = Crew(folder, _members(folder, plan, url))
     with closing(Journal(folder / "dangers.jsonl")) as journal:
-        dangers = Dangers(crew, journal)
+        dangers = Dangers(crew, journal, server)
         began = time.monotonic()
         crew.open_gate(0)
         try:
             for member in crew.members:
                 crew.launch(member)
             _wait_until_ready(crew, plan)
-            _rampage(crew, dangers, plan, outcome)
+            _rampage(crew, dangers, plan, outcome, NODES_ONLY if server is None else WITH_SERVER)
             crew.open_gate(plan.processes)
             dangers.calm()
             outcome.settled_after = _wait_for_the_end(crew, plan, url)
@@ -94,8 +96,9 @@ def _wait_until_ready(crew: Crew, plan: Plan) -> None:
         time.sleep(0.05)
 
 
-def _rampage(crew: Crew, dangers: Dangers, plan: Plan, outcome: Outcome) -> None:
-    for number, draw in enumerate(draws(plan.seed, plan.dangers, plan.mean_pause, plan.longest_absence)):
+def _rampage(crew: Crew, dangers: Dangers, plan: Plan, outcome: Outcome, kinds: Sequence[str]) -> None:
+    drawn = draws(plan.seed, kinds, plan.dangers, plan.mean_pause, plan.longest_absence)
+    for number, draw in enumerate(drawn):
         crew.open_gate(plan.processes * (number + 1) // (plan.dangers + 1))
         dangers.wait(draw.after)
         crew.check_alive()

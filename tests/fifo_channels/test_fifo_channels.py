@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from procession.testing.database import create_database
 from tests.chaos.history import connected
+from tests.postgres import Server, own_server
 
 from .bookings import kind_of
 from .judge import Judge, figures
@@ -17,8 +18,8 @@ from .record import read_record
 from .story import Outcome, Plan, carry_out
 
 PROCESSES = {"small": 150, "medium": 1500, "full": 10_000}
-DANGERS = {"small": 4, "medium": 14, "full": 70}
-SQLITE_PROCESSES = {"small": 100, "medium": 500, "full": 2000}
+DANGERS = {"small": 4, "medium": 16, "full": 80}
+SQLITE_PROCESSES = {"small": 80, "medium": 500, "full": 2000}
 SQLITE_DANGERS = {"small": 3, "medium": 7, "full": 21}
 
 
@@ -37,13 +38,14 @@ def plan_of(config: pytest.Config, processes: dict[str, int], dangers: dict[str,
 
 
 def test_on_postgresql_they_run_one_at_a_time_and_in_order(
-    postgresql_url: str, tmp_path: Path, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Given processes of one channel, three nodes, an operator, and what may happen to the nodes
+    # Given processes of one channel, three nodes, an operator, and what may happen to nodes and server
     plan = plan_of(pytestconfig, PROCESSES, DANGERS)
-    # When all of it has come to its end
-    with capsys.disabled():
-        outcome = told(tmp_path, plan, postgresql_url)
+    with capsys.disabled(), own_server() as server:
+        server.make_template()
+        # When all of it has come to its end
+        outcome = told(tmp_path, plan, server.url(server.create_database()), server)
         # Then the journals of the steps show one turn after the other, in order, each to its end
         judge(outcome, plan)
 
@@ -61,9 +63,9 @@ def test_on_one_sqlite_file_they_run_one_at_a_time_and_in_order(
         judge(outcome, plan)
 
 
-def told(folder: Path, plan: Plan, url: str) -> Outcome:
+def told(folder: Path, plan: Plan, url: str, server: Server | None = None) -> Outcome:
     print(f"\nstrict channel: {plan}; again with --fifo-seed={plan.seed}; files in {folder}", flush=True)
-    outcome = carry_out(folder, plan, url)
+    outcome = carry_out(folder, plan, url, server)
     struck = ", ".join(f"{kind} {count}" for kind, count in sorted(outcome.struck.items()))
     print(
         f"{outcome.struck.total()} dangers ({struck}) in {outcome.seconds:.1f} s, "

@@ -28,7 +28,7 @@ from procession.engine import commands as c
 from procession.errors import Aborted, NotFound, ProcessionError, WrongState
 from procession.model import Body, FlowNode, JobDefinition, Kind, Process, SequenceFlow
 from procession.process.compiling import CHANNEL_JOB
-from procession.storage.searches.turns import Turn, waiting_turns
+from procession.storage.searches.turns import LINE, Turn, waiting_turns
 
 if TYPE_CHECKING:
     from procession.client.app import Procession
@@ -43,7 +43,7 @@ LOOK_SECONDS = 1.0
 """Between two looks for processes that nobody told of."""
 LEASE_MS = 10_000
 """Of the job with which a process waits: it is completed at once."""
-AGAIN_SECONDS = 0.5
+AGAIN_SECONDS = 1.0
 """After a fault of the database."""
 MOST_CHANNELS = 1000
 FOREVER = timedelta(days=36_500)
@@ -72,20 +72,27 @@ class Turns:
     def __init__(self, app: Procession, lease: timedelta) -> None:
         self._app = app
         self._closing = asyncio.Event()
+        self._channels: list[str] = []
         app.task(JOB_TYPE, timeout=lease, max_runtime=FOREVER, concurrency=MOST_CHANNELS)(self.give)
 
     async def open(self, channels: Iterable[str]) -> None:
         """Make sure that the turns of these channels are given by somebody."""
         self._closing.clear()
         await self._app.deploy_files({f"{PROCESS_ID}.bpmn": content()})
-        for channel in sorted(set(channels)):
+        self._channels = sorted(set(channels))
+        for channel in self._channels:
             await self._app.start(
-                PROCESS_ID, {"channel": channel}, business_key=f"channel:{channel}", idempotency_key=channel
+                PROCESS_ID, {"channel": channel}, business_key=_name(channel), idempotency_key=channel
             )
 
     def close(self) -> None:
         """Let go of the channels: other nodes take over."""
         self._closing.set()
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """By the business keys of what gives turns: the types of jobs with which processes wait there."""
+        return {_name(channel): _job_type(channel) for channel in self._channels}
 
     async def give(self, job: Job, channel: str, line: list[Turn] | None = None) -> None:
         """Give turns until the app is left, or the lease is lost."""
@@ -130,14 +137,14 @@ class Turns:
         Raises:
             Failure: that writes it, under this job's lease. Handed out again at once, it gives these turns.
         """
-        job_type = f"{CHANNEL_JOB}.{channel}"
+        job_type = _job_type(channel)
         bell = self._app._backend.when_jobs(job_type)
         try:
             engine = self._app._backend.reader("strict channels")
             line = await asyncio.to_thread(waiting_turns, engine, job_type, channel, AHEAD)
             if line:
                 said = f"{len(line)} turns from {line[0].instance_key} on"
-                raise Failure(said, retries=1, backoff=timedelta(0), variables={"line": line})
+                raise Failure(said, retries=1, backoff=timedelta(0), variables={LINE: line})
             await self._wait_for(bell, LOOK_SECONDS)
         finally:
             bell.cancel()
@@ -153,6 +160,16 @@ class Turns:
             closing.cancel()
             if not waited.done():
                 waited.cancel()
+
+
+def _name(channel: str) -> str:
+    """The business key of what gives its turns."""
+    return f"channel:{channel}"
+
+
+def _job_type(channel: str) -> str:
+    """Of the jobs that wait for their turn in it."""
+    return f"{CHANNEL_JOB}.{channel}"
 
 
 def _heard(ended: asyncio.Future[dict[str, str]]) -> None:

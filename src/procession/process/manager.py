@@ -14,13 +14,14 @@ from procession.client.app import Procession
 from procession.client.extension import Extension
 from procession.client.remote import is_remote
 from procession.client.tasks import DEFAULT_TIMEOUT
+from procession.client.worker import worker_name
 from procession.errors import InvalidInput, Unsupported
 from procession.operations.alerts import AlertDesk, channel_for, incident_alert
 from procession.operations.alerts import Channel as AlertChannel
 from procession.process.base import Process
 from procession.process.blueprint import Blueprint, read
 from procession.process.channel import Channel
-from procession.process.channels import Turns
+from procession.process.channels import PROCESS_ID, Turns
 from procession.process.cool_down import CoolDown
 from procession.process.deploying import Versions, deploy, warn_of_strangers
 from procession.process.info import ProcessDetail, ProcessInfo
@@ -32,7 +33,8 @@ from procession.process.result import Processable
 from procession.process.running import GOTO, at, handler
 from procession.process.status import Status
 from procession.process.sync import SyncProcesses
-from procession.storage.searches.steps import InstanceFacts, jobs_are_due
+from procession.storage.searches.steps import InstanceFacts
+from procession.storage.searches.turns import work_is_left
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -394,15 +396,19 @@ class ProcessManager(Extension):
         Steps that run then are not interrupted: leaving the app waits for them.
         """
         end = self.now() + limit
+        worker = self.app.worker_name or worker_name()
         while self.now() < end and not self.cools():
-            engine = self.app._backend.reader("looking for what is due")
-            busy = any(worker.busy for worker in self._workers)
-            if not busy and not await asyncio.to_thread(jobs_are_due, engine, self.job_types):
+            if not await asyncio.to_thread(self._work_is_left, worker):
                 break
             await asyncio.sleep(LOOK_SECONDS)
         self.held_back = True
         await self._obey()
         await asyncio.gather(*(worker.idle() for worker in self._workers))
+
+    def _work_is_left(self, worker: str) -> bool:
+        engine = self.app._backend.reader("looking for what is due")
+        lines = {} if self._turns is None else self._turns.lines
+        return work_is_left(engine, self.job_types, worker, PROCESS_ID, lines)
 
     async def work_one(self, key: int, limit: timedelta = RUN_LIMIT) -> Status:
         """Run one process now, whatever it waits for, until it ends, fails or is held, or `limit` is over.

@@ -342,3 +342,17 @@ async def test_a_process_that_a_worker_got_in_the_last_moment_is_not_abandoned(u
         await started.result(timedelta(seconds=60))
         info = (await processes.show(started.key)).info
     assert info.status is Status.SUCCESS
+
+
+async def test_a_run_goes_on_as_long_as_there_are_turns_to_give(url: str) -> None:
+    # Given processes that wait while nobody works, one of which will be held
+    Booking.problems["15"] = [ProcessError("broken")]
+    manager = asking(url)
+    async with manager.app:
+        keys = [(await manager.start(Booking, ("entry", number))).key for number in range(20)]
+    # When a run is made
+    async with running(url, Booking) as processes:
+        await processes.work()
+        statuses = [(await processes.show(key)).info.status for key in keys]
+    # Then it ends when the channel stands still
+    assert statuses == [Status.SUCCESS] * 15 + [Status.ERROR] + [Status.PENDING] * 4

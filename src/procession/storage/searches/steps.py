@@ -247,13 +247,6 @@ def running_versions(engine: sa.Engine, process_ids: Iterable[str]) -> list[tupl
         return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
-def jobs_are_due(engine: sa.Engine, types: Sequence[str]) -> bool:
-    """Whether a job of one of the types could be handed out now."""
-    with reading(engine) as connection:
-        due = sa.select(_job.key).where(_job.type.in_(types), _job.due <= now(connection)).limit(1)
-        return connection.execute(due).first() is not None
-
-
 def leased_job(engine: sa.Engine, key: int, names: Sequence[str]) -> tuple[Job, InstanceInfo, list[Variable]]:
     """A job with its instance and the variables `names` of that."""
     with reading(engine) as connection:
