@@ -126,7 +126,14 @@ class Cancel(Picking, frozen=True, kw_only=True):
         return c.CancelInstance(target.root_key)
 
 
-Action = Complete | Fail | Throw | Publish | PublishAwaited | Broadcast | Resolve | Write | Cancel
+class Abandon(Picking, frozen=True, kw_only=True):
+    values: Variables
+
+    def command(self, target: Target) -> c.Command:
+        return c.AbandonInstance(target.root_key, self.values)
+
+
+Action = Complete | Fail | Throw | Publish | PublishAwaited | Broadcast | Resolve | Write | Cancel | Abandon
 
 
 def _open_jobs(target: Target) -> list[int]:

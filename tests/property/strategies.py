@@ -312,6 +312,7 @@ actions: st.SearchStrategy[a.Action] = st.one_of(
     _action(a.Resolve, mends=st.booleans()),
     _action(a.Write, values=variables, local=st.booleans()),
     _action(a.Cancel),
+    _action(a.Abandon, values=variables),
 )
 
 
