@@ -53,7 +53,7 @@ class Record:
     restarts: list[Span] = field(default_factory=list)
     """Of the database's server."""
     abandoning: dict[int, int] = field(default_factory=dict)
-    """By instance key: when it was first asked for."""
+    """By instance key: when it was first asked for, unless that was refused."""
     abandoned: dict[int, int] = field(default_factory=dict)
     """By instance key: when it was answered."""
 
@@ -117,3 +117,5 @@ def _read_abandons(record: Record, folder: Path) -> None:
         else:
             for key in entry["done"]:
                 record.abandoned.setdefault(key, entry["at"])
+            for key in set(entry["refused"]) - record.abandoned.keys():
+                del record.abandoning[key]
