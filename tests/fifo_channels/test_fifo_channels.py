@@ -17,10 +17,10 @@ from .judge import Judge, figures
 from .record import read_record
 from .story import Outcome, Plan, carry_out
 
-PROCESSES = {"small": 150, "medium": 1500, "full": 10_000}
-DANGERS = {"small": 4, "medium": 16, "full": 80}
-SQLITE_PROCESSES = {"small": 80, "medium": 500, "full": 2000}
-SQLITE_DANGERS = {"small": 3, "medium": 7, "full": 21}
+PROCESSES = {"small": 150, "medium": 800, "full": 10_000}
+DANGERS = {"small": 4, "medium": 12, "full": 80}
+SQLITE_PROCESSES = {"small": 80, "medium": 300, "full": 2000}
+SQLITE_DANGERS = {"small": 3, "medium": 5, "full": 21}
 
 
 def plan_of(config: pytest.Config, processes: dict[str, int], dangers: dict[str, int]) -> Plan:
