@@ -193,9 +193,12 @@ class ProcessManager(Extension):
         await self._obey()
         self._ticking = asyncio.create_task(self._tick())
 
-    async def end(self) -> None:
+    def drain(self) -> None:
         if self._turns is not None:
             self._turns.close()
+
+    async def end(self) -> None:
+        self.drain()
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
