@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
 
-.PHONY: help run test test-zeebe test-clients check format chaos chaos-pg exactly-once bench bench-pg \
+.PHONY: help run test test-zeebe test-clients check format chaos chaos-pg exactly-once fifo bench bench-pg \
 	bench-grpc bench-messaging profile lock clean
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make chaos    kills, cut connections, restarts: minutes on SQLite and PostgreSQL (HOURS=n: longer)"
 	@echo "make chaos-pg 10,000 instances on PostgreSQL (HOURS=n: as long as that)"
 	@echo "make exactly-once  the account example is killed 1,300 times; each effect is there once"
+	@echo "make fifo     10,000 processes of a strict channel on three nodes that are killed and stopped"
 	@echo "make bench    Procession beside its peers, with ratios"
 	@echo "make bench-pg the same on PostgreSQL, with several nodes and a million old instances"
 	@echo "make bench-grpc    over gRPC, beside a real Zeebe and a server that does nothing"
@@ -83,6 +84,9 @@ chaos-pg: $(VENV)/.dev
 
 exactly-once: $(VENV)/.dev
 	$(BIN)/python -m pytest -s tests/exactly_once --exactly-once=full $(ARGS)
+
+fifo: $(VENV)/.dev
+	$(BIN)/python -m pytest -s tests/fifo_channels --fifo=full $(ARGS)
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -140,7 +140,26 @@ def to_twins(rows: Rows) -> list[c.MigrateInstance]:
     return [c.MigrateInstance(one.key, version=3 - one.version, equal_ids=True) for one in running]
 
 
-Action = Complete | Fail | Throw | Publish | PublishAwaited | Broadcast | Resolve | Write | Cancel | Migrate
+class Abandon(Picking, frozen=True, kw_only=True):
+    values: Variables
+
+    def command(self, target: Target) -> c.Command:
+        return c.AbandonInstance(target.root_key, self.values)
+
+
+Action = (
+    Complete
+    | Fail
+    | Throw
+    | Publish
+    | PublishAwaited
+    | Broadcast
+    | Resolve
+    | Write
+    | Cancel
+    | Migrate
+    | Abandon
+)
 
 
 def _open_jobs(target: Target) -> list[int]:

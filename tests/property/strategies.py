@@ -313,6 +313,7 @@ actions: st.SearchStrategy[a.Action] = st.one_of(
     _action(a.Write, values=variables, local=st.booleans()),
     _action(a.Cancel),
     _action(a.Migrate),
+    _action(a.Abandon, values=variables),
 )
 
 

@@ -21,7 +21,15 @@ from procession.errors import NotReady, ResourceExhausted
 
 QUEUE_LIMIT = 20_000
 """Submissions in waiting beyond which new work is refused; answers to jobs never are."""
-ALWAYS_ADMITTED = (c.CompleteJob, c.FailJob, c.ThrowError, c.CancelInstance, c.Deploy, c.ReleaseJob)
+ALWAYS_ADMITTED = (
+    c.CompleteJob,
+    c.FailJob,
+    c.ThrowError,
+    c.CancelInstance,
+    c.AbandonInstance,
+    c.Deploy,
+    c.ReleaseJob,
+)
 FORKED = (
     "this app was opened before the process forked; open another one in the child "
     "(for a prefork web server: in its post-fork hook)"
@@ -38,6 +46,14 @@ class StreamRequest(msgspec.Struct, eq=False):
     inbox: Inbox | None = None
 
 
+class Bell(msgspec.Struct, eq=False):
+    """Somebody wants to know when there may be a job of a type."""
+
+    type: str
+    future: asyncio.Future[None]
+    inbox: Inbox
+
+
 class Intake:
     """Thread-safe. Everything raises `NotReady` when the node does not run, or in a fork of its process."""
 
@@ -48,6 +64,8 @@ class Intake:
         self._watches: deque[Watch] = deque()
         self._forgotten: deque[tuple[int, asyncio.Future[Any]]] = deque()
         self._hints: deque[Hint] = deque()
+        self._bells: deque[Bell] = deque()
+        self._key_askers: deque[tuple[asyncio.Future[int], Inbox]] = deque()
         self._idlers: deque[tuple[asyncio.Future[None], Inbox]] = deque()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -123,6 +141,28 @@ class Intake:
         finally:
             if self._keys.low:
                 self._wake_if_asleep()
+
+    def next_key(self, inbox: Inbox) -> asyncio.Future[int]:
+        """A future for a key above all those that any node has taken until now.
+
+        Of two that are asked for one after the other, on whatever nodes, the later is the higher. It fails
+        with `StorageError`.
+        """
+        self._check()
+        future: asyncio.Future[int] = inbox.loop.create_future()
+        self._key_askers.append((future, inbox))
+        self._wake_if_asleep()
+        return future
+
+    def when_jobs(self, type_: str, inbox: Inbox) -> asyncio.Future[None]:
+        """A future settled when a job of the type may have been made since this was called, by any node.
+
+        It is a hint that may be lost, or come for nothing. Cancel it when nobody waits any more.
+        """
+        self._check()
+        future: asyncio.Future[None] = inbox.loop.create_future()
+        self._bells.append(Bell(type_, future, inbox))
+        return future
 
     def watch(self, key: int, inbox: Inbox) -> asyncio.Future[dict[str, str]]:
         """A future for the root variables (JSON texts) of an instance, settled when it has ended.

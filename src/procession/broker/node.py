@@ -12,7 +12,7 @@ import select
 import threading
 import time
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from operator import itemgetter
 
 from procession.broker.agenda import AGAIN_SECONDS, IDLE_SECONDS, Agenda
@@ -93,6 +93,8 @@ class Node(Intake):
                 self._wait()
                 if self._stopping and not self._queue and not self._later:
                     return
+                if self._key_askers:
+                    self._take_next_keys()
                 if self._has_work():
                     self._turn()
                 if self._board.hasty:
@@ -119,13 +121,14 @@ class Node(Intake):
     def _wait(self) -> None:
         """Sleep until something is asked, told or due."""
         self._take_requests()
-        if self._has_work() or self._board.hasty or (self._stopping and not self._later):
+        if self._has_work() or self._key_askers or self._board.hasty or (self._stopping and not self._later):
             self._take_hints()
             return
         self._asleep = True
         idlers = len(self._idlers)  # those whose reason to look was given before this
         try:
-            if not (self._queue or self._requests or self._watches or self._hints or self._peers.pending()):
+            asked = self._queue or self._requests or self._watches or self._key_askers or self._hints
+            if not (asked or self._peers.pending()):
                 self._tell_idle(0 if self._later or self._held else idlers)
                 select.select([self._wake_in.fileno(), *self._peers.sockets()], [], [], self._patience())
         finally:
@@ -182,8 +185,31 @@ class Node(Intake):
         self._agenda.heed(hint)
         if hint.all or hint.jobs:
             self._board.expect(None if hint.all else hint.jobs)
+            self._ring(None if hint.all else hint.jobs)
         for key in list(self._waiting) if hint.all else hint.ended:
             self._watches.extend(self._waiting.pop(key, ()))
+
+    def _ring(self, types: Container[str] | None) -> None:
+        """There may be jobs of these types (None: of any)."""
+        for bell in [self._bells.popleft() for _ in range(len(self._bells))]:
+            if types is None or bell.type in types:
+                bell.inbox.post([(bell.future, None, None)])
+            elif not bell.future.done():
+                self._bells.append(bell)
+
+    def _take_next_keys(self) -> None:
+        """All who ask get theirs in one transaction."""
+        askers = [self._key_askers.popleft() for _ in range(len(self._key_askers))]
+        try:
+            keys: Iterable[int | None] = self.storage.reserve_keys(len(askers))
+            error: ProcessionError | None = None
+        except StorageError as failed:
+            self.health.failed(failed)
+            keys, error = [None] * len(askers), failed
+        except Contended:
+            keys, error = [None] * len(askers), DatabaseBusy(HELD)
+        for (future, inbox), key in zip(askers, keys, strict=True):
+            inbox.post([(future, key, error)])
 
     def _forget(self) -> None:
         """After the watches have been taken: none that is forgotten may come in later."""
@@ -357,6 +383,8 @@ class Node(Intake):
         self.health.heard()
         self._keys.keep()
         self._board.note(batch.unit)
+        if self._bells:
+            self._ring({job.type for job in batch.unit.jobs.added.values()})
         self._tell_others(batch)
         if self.on_incidents is not None and batch.unit.incidents.added:
             self.on_incidents(notices(batch.unit))
@@ -421,6 +449,8 @@ class Node(Intake):
     def _close(self) -> None:
         self._fail(self._held.leave(), [], DatabaseBusy(HELD))
         replies = Replies()
+        for future, inbox in self._key_askers:
+            inbox.post([(future, None, NotReady("the app was left before it took keys"))])
         while self._queue:
             late = NotReady("the app was left before the command was carried out")
             replies.answer(self._queue.popleft(), None, late)

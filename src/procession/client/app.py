@@ -307,6 +307,8 @@ class Procession(Commands, Queries):
             NotReady: the app is not running.
         """
         self._backend  # noqa: B018 - refuses where it does not run
+        for extension in self._extensions:
+            extension.drain()
         await asyncio.gather(*(worker.drain() for worker in self._workers))
 
     def readiness(self) -> Readiness:

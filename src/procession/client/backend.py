@@ -133,6 +133,22 @@ class Backend(ABC):
         """
         _refuse("joining the transaction of `connection=`")
 
+    def next_key(self) -> asyncio.Future[int]:
+        """A future for a key above all those that any node has taken until now.
+
+        Raises:
+            Unsupported: the records are elsewhere.
+        """
+        _refuse("an order of starts")
+
+    def when_jobs(self, type_: str) -> asyncio.Future[None]:
+        """A future settled when a job of the type may have been made; it may come for nothing, or not at all.
+
+        Raises:
+            Unsupported: the records are elsewhere.
+        """
+        _refuse("waiting for jobs without leasing them")
+
     async def write(self, connection: sa.Connection | AsyncConnection, command: c.Command) -> int:
         """Write a command inside the caller's transaction; answers its row's key (see `is_waiting`).
 

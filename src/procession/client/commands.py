@@ -92,8 +92,32 @@ class Commands(ABC):
                 around one cannot be entered.
             VariablesInvalid, PayloadTooLarge: the variables are refused.
         """
+        return await self._start(
+            process_id,
+            variables,
+            version=version,
+            business_key=business_key,
+            idempotency_key=idempotency_key,
+            start_at=start_at,
+            connection=connection,
+        )
+
+    async def _start(
+        self,
+        process_id: str,
+        variables: Any,
+        *,
+        version: int | None,
+        business_key: str | None,
+        idempotency_key: str | None,
+        start_at: Sequence[str],
+        connection: sa.Connection | AsyncConnection | None,
+        key: int | None = None,
+    ) -> Instance:
+        """`start`, of an instance whose key may be known already."""
         texts, size = encode_variables(variables)
-        key = None if connection is None else await self._backend.set_key_aside()
+        if connection is not None and key is None:
+            key = await self._backend.set_key_aside()
         command = c.StartInstance(
             process_id,
             -1 if version is None else version,

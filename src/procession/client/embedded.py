@@ -121,6 +121,12 @@ class Embedded(Backend):
     async def set_key_aside(self) -> int:
         return await joining.key_aside(self.node)
 
+    def next_key(self) -> asyncio.Future[int]:
+        return self.node.next_key(self.inbox)
+
+    def when_jobs(self, type_: str) -> asyncio.Future[None]:
+        return self.node.when_jobs(type_, self.inbox)
+
     async def write(self, connection: sa.Connection | AsyncConnection, command: c.Command) -> int:
         return await joining.write_command(self, connection, command)
 

@@ -28,6 +28,9 @@ class Extension(ABC):
         Not called where the app only executes its own commands (`serve=False`).
         """
 
+    def drain(self) -> None:  # noqa: B027  # most hold nothing that has no end
+        """The app leases no more jobs: end what would never end by itself."""
+
     @abstractmethod
     async def end(self) -> None:
         """The app is left. Also called where `prepare` or `begin` was not reached, or failed."""

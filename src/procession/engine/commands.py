@@ -118,6 +118,14 @@ class MigrateInstance(Command, frozen=True):
     tries and backoff it has. Zeebe keeps the type, and so does this by itself. Nobody may hold the job."""
 
 
+class AbandonInstance(Command, frozen=True):
+    """Cancel an instance, with last variables of its own; refused while a worker holds a job of its
+    outermost scope."""
+
+    key: int
+    variables: Variables = {}
+
+
 class CompleteJob(Command, frozen=True):
     key: int
     variables: Variables = {}
@@ -314,6 +322,7 @@ AnyCommand = (
     | StartByMessage
     | OfferNext
     | CancelInstance
+    | AbandonInstance
     | CompleteJob
     | FailJob
     | ThrowError

@@ -13,13 +13,15 @@ from procession.broker import IncidentNotice
 from procession.client.app import Procession
 from procession.client.extension import Extension
 from procession.client.remote import is_remote
+from procession.client.tasks import DEFAULT_TIMEOUT
+from procession.client.worker import worker_name
 from procession.errors import InvalidInput, Unsupported
 from procession.operations.alerts import AlertDesk, channel_for, incident_alert
 from procession.operations.alerts import Channel as AlertChannel
 from procession.process.base import Process
 from procession.process.blueprint import Blueprint, read
 from procession.process.channel import Channel
-from procession.process.channels import Turns
+from procession.process.channels import PROCESS_ID, Turns
 from procession.process.cool_down import CoolDown
 from procession.process.deploying import Versions, deploy, warn_of_strangers
 from procession.process.info import ProcessDetail, ProcessInfo
@@ -32,7 +34,8 @@ from procession.process.result import Processable
 from procession.process.running import GOTO, at, handler
 from procession.process.status import Status
 from procession.process.sync import SyncProcesses
-from procession.storage.searches.steps import InstanceFacts, jobs_are_due
+from procession.storage.searches.steps import InstanceFacts
+from procession.storage.searches.turns import work_is_left
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -63,6 +66,7 @@ class ProcessManager(Extension):
         cool_down: when no step begins; None: never.
         alerts: who is told that a process is held with ERROR or EXCEPTION: channels, or URLs of them.
         concurrency: runs of one step at once in this process.
+        lease: how long a step, and a strict channel, stay with a process that gives no sign of life.
     """
 
     def __init__(
@@ -72,12 +76,14 @@ class ProcessManager(Extension):
         cool_down: CoolDown | None = CoolDown(),  # noqa: B008  # it is frozen
         alerts: Sequence[AlertChannel | str] = (),
         concurrency: int = 10,
+        lease: timedelta = DEFAULT_TIMEOUT,
     ) -> None:
         self.app = app
         self.cool_down = cool_down
         self.held_back = False
         """Whether this process leases no steps at all: somebody runs a single one by hand."""
         self._concurrency = concurrency
+        self._lease = lease
         self.registered: dict[tuple[str, int], Blueprint] = {}
         """By process id and class version."""
         self._deploys = True
@@ -125,11 +131,12 @@ class ProcessManager(Extension):
                 blueprint.job_type(step),
                 backoff=step.retry.after(1),
                 backoff_factor=1,
+                timeout=self._lease,
                 concurrency=self._concurrency,
             )
             register(handler(blueprint, step, self.now, self.may_begin))
         if blueprint.kind.channel.fifo and self._turns is None:
-            self._turns = Turns(self.app)
+            self._turns = Turns(self.app, self._lease)
 
     @property
     def blueprints(self) -> list[Blueprint]:
@@ -188,9 +195,12 @@ class ProcessManager(Extension):
         await self._obey()
         self._ticking = asyncio.create_task(self._tick())
 
-    async def end(self) -> None:
+    def drain(self) -> None:
         if self._turns is not None:
             self._turns.close()
+
+    async def end(self) -> None:
+        self.drain()
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
@@ -273,24 +283,24 @@ class ProcessManager(Extension):
                 "no strict channel, so it would not wait for its turn"
             )
         remote = is_remote(self.app.url)
-        instance = await self.app.start(
+        variables = {
+            "processable": subject,
+            "channel": chosen.name,
+            "meta": dict(meta or {}),
+            "status": None,
+            "result": None,
+        }
+        return await self.app._start(
             blueprint.process_id,
-            {
-                "processable": subject,
-                "channel": chosen.name,
-                "meta": dict(meta or {}),
-                "status": None,
-                "result": None,
-            },
+            variables,
             version=self._versions.get((blueprint.process_id, blueprint.version)),
             business_key=None if remote else str(subject),
             idempotency_key=None if remote or again else str(subject),
             start_at=[blueprint.steps[0].name] if own.fifo and not chosen.fifo else (),
             connection=connection,
+            # Its place in the line.
+            key=await self.app._backend.next_key() if chosen.fifo else None,
         )
-        if self._turns is not None:
-            self._turns.look()
-        return instance
 
     def blueprint_of(self, kind: type[Process] | str) -> Blueprint:
         """What is registered for a class, or for a name, process id or label.
@@ -421,15 +431,19 @@ class ProcessManager(Extension):
         Steps that run then are not interrupted: leaving the app waits for them.
         """
         end = self.now() + limit
+        worker = self.app.worker_name or worker_name()
         while self.now() < end and not self.cools():
-            engine = self.app._backend.reader("looking for what is due")
-            busy = any(worker.busy for worker in self._workers)
-            if not busy and not await asyncio.to_thread(jobs_are_due, engine, self.job_types):
+            if not await asyncio.to_thread(self._work_is_left, worker):
                 break
             await asyncio.sleep(LOOK_SECONDS)
         self.held_back = True
         await self._obey()
         await asyncio.gather(*(worker.idle() for worker in self._workers))
+
+    def _work_is_left(self, worker: str) -> bool:
+        engine = self.app._backend.reader("looking for what is due")
+        lines = {} if self._turns is None else self._turns.lines
+        return work_is_left(engine, self.job_types, worker, PROCESS_ID, lines)
 
     async def work_one(self, key: int, limit: timedelta = RUN_LIMIT) -> Status:
         """Run one process now, whatever it waits for, until it ends, fails or is held, or `limit` is over.

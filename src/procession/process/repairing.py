@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from procession.broker import ActivatedJob
-from procession.client.values import milliseconds
+from procession.client.values import encode_variables, milliseconds
 from procession.client.worker import Worker, worker_name
 from procession.engine import commands as c
 from procession.engine.records import JOB_ACTIVATED
@@ -95,8 +95,8 @@ class Repairs:
             why = f"worker {job.worker} is at it" if is_held and job is not None else f"it is {status}"
             raise WrongState(f"process {key} cannot be abandoned: {why}", key=key)
         aborted = Aborted(by=by or _user(), at=at, origin=origin or socket.gethostname(), reason=reason)
-        await self._app.set_variables(key, {"aborted": aborted, "status": Status.ABORTED})
-        await self._app.cancel(key)
+        texts, size = encode_variables({"aborted": aborted, "status": Status.ABORTED})
+        await self._app._send(c.AbandonInstance(key, texts), size)
 
     async def work(self, key: int, may_begin: Callable[[], bool], over: Callable[[], bool]) -> Status:
         """Run one process now, step after step, until it ends, is held, or fails; answers its status.

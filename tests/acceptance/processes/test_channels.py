@@ -8,11 +8,23 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
+import sqlalchemy as sa
 
-from procession import InvalidInput
+from procession import InvalidInput, Procession, StorageError, WrongState
+from procession.engine import commands as c
 from procession.operations.alerts import Alert
 from procession.operations.alerts import Channel as AlertChannel
-from procession.process import Channel, Process, ProcessError, ProcessResult, RetryPolicy, Status
+from procession.process import (
+    Channel,
+    Process,
+    ProcessError,
+    ProcessManager,
+    ProcessResult,
+    RetryPolicy,
+    Status,
+    channels,
+)
+from procession.storage.searches.turns import waiting_turns
 from tests.acceptance.processes.scene import AT_ONCE, ORDER, comes_to, running, until
 
 BOOKS = Channel("books", fifo=True)
@@ -216,3 +228,131 @@ async def test_a_class_without_a_strict_channel_cannot_wait_for_a_turn(sqlite_ur
     async with running(sqlite_url, Parallel) as processes:
         with pytest.raises(InvalidInput, match="would not wait for its turn"):
             await processes.start(Parallel, ORDER, channel=BOOKS)
+
+
+# --- the order ------------------------------------------------------------------------------------
+
+
+def asking(url: str) -> ProcessManager:
+    """An app that executes only its own commands: what is left for others stays where it is."""
+    manager = ProcessManager(Procession(url, serve=False), cool_down=None)
+    manager.register(Booking)
+    return manager
+
+
+async def test_the_order_is_that_of_the_starts_whatever_keys_nodes_have_in_store(url: str) -> None:
+    # Given a process that holds the channel, and nodes whose stores of keys lie apart
+    Booking.problems["0"] = [ProcessError("broken")]
+    early = asking(url)
+    async with early.app, running(url, Booking) as late:
+        nodes = [late, early]
+        held = await late.start(Booking, ("entry", 0))
+        await comes_to(late, held.key, Status.ERROR)
+        # When processes are started on them in turn, without a pause
+        keys = [(await nodes[number % 2].start(Booking, ("entry", number))).key for number in range(1, 9)]
+        await late.restart(held.key)
+        await comes_to(late, keys[-1], Status.SUCCESS)
+    # Then that is their order
+    assert keys == sorted(keys)
+    assert [id for step, id in Booking.seen if step == "close"] == [str(number) for number in range(9)]
+
+
+async def test_a_start_in_ones_own_transaction_keeps_its_place(url: str) -> None:
+    # Given a start that is committed with its caller's data and not carried out yet, and a later one that is
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    try:
+        manager = asking(url)
+        async with manager.app as app:
+            with engine.begin() as connection:
+                first = await manager.start(Booking, ("entry", "first"), connection=connection)
+            second = await manager.start(Booking, ("entry", "second"))
+            # Then nobody has a turn yet
+            assert waiting_turns(app._backend.reader("test"), "process-channel.books", "books", 9) == []
+        # When a node comes
+        async with running(url, Booking) as node:
+            await comes_to(node, second.key, Status.SUCCESS)
+    finally:
+        engine.dispose()
+    # Then they run in the order in which they were started
+    assert first.key < second.key
+    assert [id for step, id in Booking.seen if step == "close"] == ["first", "second"]
+
+
+# --- what may happen to who gives the turns -------------------------------------------------------
+
+
+async def test_a_start_on_another_node_gets_its_turn_without_a_look(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given that whoever gives the turns waits for ever when there is nobody
+    monkeypatch.setattr(channels, "LOOK_SECONDS", 1e6)
+    async with running(url, Booking) as one, running(url, Booking) as two:
+        for number in range(6):
+            # When a process is started on one of two nodes
+            key = (await (one, two)[number % 2].start(Booking, ("entry", number))).key
+            # Then it runs
+            await comes_to(one, key, Status.SUCCESS)
+
+
+async def test_turns_go_on_after_faults_of_the_database(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a database that fails now and then while turns are given
+    faults = iter([True, False] * 4)
+
+    def failing(*arguments: object) -> object:
+        if next(faults, False):
+            raise StorageError("the database is away")
+        return waiting_turns(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(channels, "waiting_turns", failing)
+    monkeypatch.setattr(channels, "AGAIN_SECONDS", 0.01)
+    async with running(sqlite_url, Booking) as processes:
+        # When processes are started one after the other
+        for number in range(4):
+            started = await processes.start(Booking, ("entry", number))
+            # Then each gets its turn
+            await started.result(timedelta(seconds=60))
+    assert next(faults, None) is None
+
+
+class Busy(Booking):
+    """Its only step waits until it may end."""
+
+    STEPS: ClassVar = {"wait": "wait"}
+    begun: ClassVar[asyncio.Event]
+    may_end: ClassVar[asyncio.Event]
+
+    async def wait(self) -> None:
+        self.begun.set()
+        await self.may_end.wait()
+
+
+async def test_a_process_that_a_worker_got_in_the_last_moment_is_not_abandoned(url: str) -> None:
+    # Given an operator who has seen that nobody is at a process, just before somebody is
+    Busy.begun, Busy.may_end = asyncio.Event(), asyncio.Event()
+    async with running(url, Busy) as processes:
+        started = await processes.start(Busy, ORDER)
+        await Busy.begun.wait()
+        # When it is to be abandoned
+        with pytest.raises(WrongState, match="is at it"):
+            await processes.app._send(c.AbandonInstance(started.key, {"status": '"ABORTED"'}))
+        # Then it goes on, and nothing of that is left
+        Busy.may_end.set()
+        await started.result(timedelta(seconds=60))
+        info = (await processes.show(started.key)).info
+    assert info.status is Status.SUCCESS
+
+
+async def test_a_run_goes_on_as_long_as_there_are_turns_to_give(url: str) -> None:
+    # Given processes that wait while nobody works, one of which will be held
+    Booking.problems["15"] = [ProcessError("broken")]
+    manager = asking(url)
+    async with manager.app:
+        keys = [(await manager.start(Booking, ("entry", number))).key for number in range(20)]
+    # When a run is made
+    async with running(url, Booking) as processes:
+        await processes.work()
+        statuses = [(await processes.show(key)).info.status for key in keys]
+    # Then it ends when the channel stands still
+    assert statuses == [Status.SUCCESS] * 15 + [Status.ERROR] + [Status.PENDING] * 4

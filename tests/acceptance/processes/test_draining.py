@@ -5,8 +5,29 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar
 
-from procession.process import Process, ProcessResult, Status
+from procession.process import Channel, Process, ProcessResult, Status
 from tests.acceptance.processes.scene import ORDER, PATIENCE, comes_to, running
+
+
+class InLine(Process):
+    STEPS: ClassVar = {"only": "only"}
+    channel = Channel("line", fifo=True)
+
+    async def only(self) -> None:
+        return None
+
+
+async def test_a_drained_app_lets_another_give_the_turns_of_a_strict_channel(sqlite_url: str) -> None:
+    async with running(sqlite_url, InLine) as one:
+        # Given an app that gives the turns
+        first = await one.start(InLine, ("order", 1))
+        await comes_to(one, first.key, Status.SUCCESS)
+        async with running(sqlite_url, InLine) as two:
+            # When it drains
+            await asyncio.wait_for(one.app.drain(), PATIENCE)
+            # Then another one gives them
+            second = await two.start(InLine, ("order", 2))
+            await comes_to(two, second.key, Status.SUCCESS)
 
 
 class Slow(Process):

@@ -8,11 +8,12 @@ from procession.engine import commands as c
 from procession.engine import lifecycle, variables
 from procession.engine.definitions import latest, numbered
 from procession.engine.graph import Graph, Node
-from procession.engine.handling import Handler, Target, handles
+from procession.engine.handling import Handler, Target, handles, want_inside
 from procession.engine.reads import Reads
 from procession.engine.records import (
     ACTIVATED,
     COMPLETED,
+    JOB_ACTIVATED,
     TERMINATED,
     TERMINATING,
     Definition,
@@ -181,21 +182,54 @@ class Cancel(Handler[c.CancelInstance]):
 
     def reads(self, command: c.CancelInstance, want: Reads) -> None:
         if want.get(want.unit.instances, command.key) is not None:
-            want.find(want.unit.elements, "children", command.key)
-            want.find(want.unit.joins, "scope", command.key)
+            want_inside(want, command.key)
 
     def execute(self, command: c.CancelInstance, run: Run) -> None:
-        instance = run.unit.instances.get(command.key)
-        if instance is None or instance.ended_at is not None or instance.state == TERMINATING:
-            raise NotFound(f"there is no running process instance with key {command.key}", key=command.key)
-        if instance.root_key != instance.key:
-            raise WrongState(
-                f"process instance {instance.key} was called by another; cancel its root {instance.root_key}",
-                key=instance.key,
-            )
-        run.work_in(instance)
-        instance.state = TERMINATING
-        run.push(c.EndScope(instance.key, instance.key))
+        _cancel(_running_root(command.key, run), run)
+
+
+class Abandon(Handler[c.AbandonInstance]):
+    def target(self, command: c.AbandonInstance) -> Target:
+        return ("process_instance", command.key)
+
+    def reads(self, command: c.AbandonInstance, want: Reads) -> None:
+        unit = want.unit
+        if want.get(unit.instances, command.key) is None:
+            return
+        want_inside(want, command.key)
+        want.get_all(unit.variables, [(command.key, name) for name in command.variables])
+        # Their rows are locked with that, so nobody is handed one any more.
+        for element in want.find(unit.elements, "children", command.key):
+            if element.job_key is not None:
+                want.get(unit.jobs, element.job_key)
+
+    def execute(self, command: c.AbandonInstance, run: Run) -> None:
+        unit = run.unit
+        instance = _running_root(command.key, run)
+        for element in unit.elements.find("children", command.key):
+            job = unit.jobs.get(element.job_key) if element.job_key is not None else None
+            if job is not None and job.state == JOB_ACTIVATED and (job.due or 0) > run.now:
+                raise WrongState(f"worker {job.worker} is at it", key=instance.key)
+        variables.propagate(run, (instance.key,), instance.root_key, command.variables)
+        _cancel(instance, run)
+
+
+def _running_root(key: int, run: Run) -> ProcessInstance:
+    instance = run.unit.instances.get(key)
+    if instance is None or instance.ended_at is not None or instance.state == TERMINATING:
+        raise NotFound(f"there is no running process instance with key {key}", key=key)
+    if instance.root_key != instance.key:
+        raise WrongState(
+            f"process instance {instance.key} was called by another; cancel its root {instance.root_key}",
+            key=instance.key,
+        )
+    return instance
+
+
+def _cancel(instance: ProcessInstance, run: Run) -> None:
+    run.work_in(instance)
+    instance.state = TERMINATING
+    run.push(c.EndScope(instance.key, instance.key))
 
 
 class SetVariables(Handler[c.SetVariables]):
@@ -240,4 +274,5 @@ def _running_scope(key: int, run: Run) -> tuple[variables.Chain, int]:
 
 handles(c.StartInstance, Start())
 handles(c.CancelInstance, Cancel())
+handles(c.AbandonInstance, Abandon())
 handles(c.SetVariables, SetVariables())

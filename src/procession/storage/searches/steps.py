@@ -261,13 +261,6 @@ def running_on(engine: sa.Engine, process_id: str, versions: Sequence[int]) -> l
         return list(connection.execute(query.order_by(_instance.key)).scalars())
 
 
-def jobs_are_due(engine: sa.Engine, types: Sequence[str]) -> bool:
-    """Whether a job of one of the types could be handed out now."""
-    with reading(engine) as connection:
-        due = sa.select(_job.key).where(_job.type.in_(types), _job.due <= now(connection)).limit(1)
-        return connection.execute(due).first() is not None
-
-
 def leased_job(engine: sa.Engine, key: int, names: Sequence[str]) -> tuple[Job, InstanceInfo, list[Variable]]:
     """A job with its instance and the variables `names` of that."""
     with reading(engine) as connection:
@@ -277,18 +270,3 @@ def leased_job(engine: sa.Engine, key: int, names: Sequence[str]) -> tuple[Job, 
             _variable.scope_key == job.instance_key, _variable.name.in_(names)
         )
         return job, instance_info(row), [Variable(*found) for found in connection.execute(query)]
-
-
-def oldest_job(engine: sa.Engine, type_: str, *, instance_key: int | None = None) -> Job | None:
-    """The job of a type that waits longest to be handed out (of one instance)."""
-    query = sa.select(tables["job"]).where(_job.type == type_, _job.due.is_not(None))
-    if instance_key is not None:
-        # By its elements: jobs have no index for it.
-        jobs = sa.select(_element.job_key).where(
-            _element.instance_key == instance_key, _element.ended_at.is_(None)
-        )
-        query = sa.select(tables["job"]).where(_job.key.in_(jobs), _job.type == type_)
-    with reading(engine) as connection:
-        # In the order of the index; nobody leases what waits here, so it is the order of creation.
-        row = connection.execute(query.order_by(_job.priority, _job.due, _job.key).limit(1)).first()
-        return None if row is None else Job(*row)
