@@ -29,6 +29,8 @@ from procession.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from procession.client.commands import Commands
 
 log = logging.getLogger("procession.worker")
@@ -113,10 +115,16 @@ class Worker:
 
     async def pause(self) -> None:
         """Lease nothing more until `resume`; what runs goes on. Not to be called while it is under way."""
-        if not (self._paused or self._closing):
-            self._paused = True
-            if self._ticker is not None:  # else it is not open yet
-                await self._backend.close_stream(self._stream)
+        closing = self._stop_leasing()
+        if closing is not None:
+            await closing
+
+    def _stop_leasing(self) -> asyncio.Future[None] | None:
+        """Answers when it is certain that nothing more comes; None: it is already."""
+        if self._paused or self._closing:
+            return None
+        self._paused = True
+        return None if self._ticker is None else self._backend.close_stream(self._stream)
 
     def resume(self) -> None:
         """Lease jobs again."""
@@ -125,10 +133,14 @@ class Worker:
             self._stream = self._new_stream()
             self._lease()
 
-    async def drain(self) -> None:
-        """Lease nothing more for good, and wait until what is held has been handled and answered."""
+    def drain(self) -> Awaitable[None]:
+        """Lease nothing more for good, from this call on; answers when what is held has been handled."""
         self._draining = True
-        await self.pause()
+        return self._drained(self._stop_leasing())
+
+    async def _drained(self, closing: asyncio.Future[None] | None) -> None:
+        if closing is not None:
+            await closing
         await self._idle.wait()
 
     def take(self, activated: ActivatedJob) -> None:
