@@ -28,7 +28,7 @@ from procession.engine import commands as c
 from procession.errors import Aborted, NotFound, ProcessionError, WrongState
 from procession.model import Body, FlowNode, JobDefinition, Kind, Process, SequenceFlow
 from procession.process.compiling import CHANNEL_JOB
-from procession.storage.searches.turns import LINE, Turn, waiting_turns
+from procession.storage.searches.turns import LINE, Turn, lease_of, waiting_turns
 
 if TYPE_CHECKING:
     from procession.client.app import Procession
@@ -102,7 +102,7 @@ class Turns:
                 if not left:
                     await self._write_line(channel)
                     continue
-                await self._give(left[0])
+                await self._give(left[0], channel)
                 left.pop(0)
             except ProcessionError as error:
                 # Such as a database that is away. What was written is still true: nothing is lost by waiting.
@@ -110,12 +110,12 @@ class Turns:
                 await self._wait_for(asyncio.sleep(AGAIN_SECONDS))
         raise NotBegun
 
-    async def _give(self, turn: Turn) -> None:
+    async def _give(self, turn: Turn, channel: str) -> None:
         """Let the process whose turn it is begin, if it has not, and wait until it has ended."""
         ended = self._app._backend.watch(turn.instance_key)
         try:
             with contextlib.suppress(NotFound):  # it was let before, or abandoned
-                await self._let(turn.job_key)
+                await self._let(turn, channel)
             if not await self._wait_for(ended):
                 raise NotBegun
             with contextlib.suppress(Aborted, NotFound):
@@ -124,12 +124,23 @@ class Turns:
             ended.cancel()
             ended.add_done_callback(_heard)
 
-    async def _let(self, job_key: int) -> None:
+    async def _let(self, turn: Turn, channel: str) -> None:
         try:
-            await self._app.complete_job(job_key)
-        except WrongState:  # it is not due: the clock was put back since it was made
-            await self._app._send(c.LeaseJob(job_key, JOB_TYPE, LEASE_MS))
-            await self._app.complete_job(job_key)
+            await self._app._send(c.CompleteJob(turn.job_key, lease=turn.lease))
+        except WrongState:
+            engine = self._app._backend.reader("strict channels")
+            known = await asyncio.to_thread(lease_of, engine, turn.job_key, _job_type(channel))
+            if known is not None:
+                await self._let_all_the_same(turn.job_key, known)
+            # Else it was moved to a version that waits for no turn, and its job is a step's.
+
+    async def _let_all_the_same(self, job_key: int, known: int) -> None:
+        """It is not due, as the clock was put back since, or was moved to another version that waits here."""
+        lease = await self._app._send(c.LeaseJob(job_key, JOB_TYPE, LEASE_MS))
+        if lease != known + 1:
+            await self._app._send(c.ReleaseJob(job_key, lease))
+            raise WrongState(f"job {job_key} has just changed", key=job_key)
+        await self._app._send(c.CompleteJob(job_key, lease=lease))
 
     async def _write_line(self, channel: str) -> None:
         """Write down whose turns come next, as far as is known; wait a while if there is nobody.

@@ -356,3 +356,41 @@ async def test_a_run_goes_on_as_long_as_there_are_turns_to_give(url: str) -> Non
         statuses = [(await processes.show(key)).info.status for key in keys]
     # Then it ends when the channel stands still
     assert statuses == [Status.SUCCESS] * 15 + [Status.ERROR] + [Status.PENDING] * 4
+
+
+class Held(Booking):
+    """Its first version waits for its turn."""
+
+    process_id = "held"
+
+
+class HeldV2(Held):
+    """The second one does not."""
+
+    version = 2
+    channel = Channel("parallel")
+
+
+async def test_a_process_that_is_moved_out_of_the_line_runs_all_its_steps(url: str) -> None:
+    # Given a process that is held, and one behind it, both of which are in the line that was written down
+    Booking.problems["first"] = [ProcessError("broken")]
+    manager = ProcessManager(Procession(url, serve=False), cool_down=None)
+    manager.register(Held)
+    async with manager.app:
+        first, second = [(await manager.start(Held, ("entry", one))).key for one in ("first", "second")]
+    async with running(url, Held, HeldV2) as processes:
+        await comes_to(processes, first, Status.ERROR)
+        # When the one behind is moved to a version without a strict channel, while nobody runs its steps
+        processes.held_back = True
+        await processes._obey()
+        moved = await processes.migrate_all([second])
+        # And the first one is over
+        await processes.abandon(first, "why")
+        await asyncio.sleep(0.3)  # its turn comes, which it does not need any more
+        waiting = (await processes.show(second)).info
+        processes.held_back = False
+        await processes._obey()
+        await comes_to(processes, second, Status.SUCCESS)
+    # Then no step was taken for its turn
+    assert (moved.done, waiting.step) == ([second], "write")
+    assert [step for step, id in Booking.seen if id == "second"] == ["write", "close"]

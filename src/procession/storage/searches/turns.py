@@ -28,6 +28,8 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
 
     instance_key: int
     job_key: int
+    lease: int = 0
+    """Of that job: another number means that it is something else by now."""
 
 
 def waiting_turns(engine: sa.Engine, type_: str, channel: str, limit: int) -> list[Turn]:
@@ -37,7 +39,7 @@ def waiting_turns(engine: sa.Engine, type_: str, channel: str, limit: int) -> li
     come too late otherwise.
     """
     query = (
-        sa.select(_job.instance_key, _job.key)
+        sa.select(_job.instance_key, _job.key, _job.lease)
         .where(_job.type == type_, _job.due.is_not(None))
         .order_by(_job.instance_key)
         .limit(limit)
@@ -46,6 +48,14 @@ def waiting_turns(engine: sa.Engine, type_: str, channel: str, limit: int) -> li
         turns = [Turn(*row) for row in connection.execute(query)]
         coming = _coming(connection, channel) if turns else None
         return [turn for turn in turns if coming is None or turn.instance_key < coming]
+
+
+def lease_of(engine: sa.Engine, job_key: int, type_: str) -> int | None:
+    """The number of an open job's lease; None if there is no such job of this type (any more)."""
+    query = sa.select(_job.lease).where(_job.key == job_key, _job.type == type_, _job.ended_at.is_(None))
+    with reading(engine) as connection:
+        found: int | None = connection.execute(query).scalar()
+        return found
 
 
 def _coming(connection: sa.Connection, channel: str) -> int | None:
