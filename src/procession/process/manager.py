@@ -322,7 +322,8 @@ class ProcessManager(Extension):
         meta: Mapping[str, Any] | None = None,
         again: bool = False,
     ) -> list[Instance]:
-        """Start a process for each of many processables, in their order; many in one transaction.
+        """Start a process for each of many processables, in their order; many in one transaction, those of
+        a strict channel one after the other.
 
         If the app is left or the database lost in between, some are started, and the same call starts
         the others. The arguments are those of `start`.
@@ -331,9 +332,10 @@ class ProcessManager(Extension):
             InvalidInput: it is not registered, or one names no processable; then none is started.
         """
         subjects = [Processable.of(one) for one in processables]
+        at_once = 1 if self.blueprint_of(kind).kind.channel.fifo else STARTED_AT_ONCE
         started: list[Instance] = []
-        for begin in range(0, len(subjects), STARTED_AT_ONCE):
-            some = subjects[begin : begin + STARTED_AT_ONCE]
+        for begin in range(0, len(subjects), at_once):
+            some = subjects[begin : begin + at_once]
             started += await asyncio.gather(*(self.start(kind, one, meta=meta, again=again) for one in some))
         return started
 
