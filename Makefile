@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
 
 .PHONY: help run test test-zeebe test-clients check format chaos chaos-pg exactly-once fifo bench bench-pg \
-	bench-grpc bench-messaging profile lock clean
+	bench-grpc bench-messaging bench-steps profile lock clean
 
 help:
 	@echo "make run      deploy the order process, run 1,000 orders through it, show what came out"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench-pg the same on PostgreSQL, with several nodes and a million old instances"
 	@echo "make bench-grpc    over gRPC, beside a real Zeebe and a server that does nothing"
 	@echo "make bench-messaging  the outbox beside plain publishing to RabbitMQ"
+	@echo "make bench-steps  step processes beside drawn ones, and background jobs beside dramatiq"
 	@echo "make profile  where a node's time goes"
 	@echo "make lock     pin the dependencies anew"
 
@@ -96,6 +97,9 @@ bench-pg: $(VENV)/.bench
 
 bench-messaging: $(VENV)/.bench
 	$(BIN)/python -m benchmarks --suite messaging $(ARGS)
+
+bench-steps: $(VENV)/.bench
+	$(BIN)/python -m benchmarks --suite steps $(ARGS)
 
 bench-grpc: $(VENV)/.bench $(VENV)/.zeebe
 	$(BIN)/python -m benchmarks --suite grpc $(ARGS)

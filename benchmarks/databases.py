@@ -15,7 +15,12 @@ SERVER = "PROCESSION_BENCH_SERVER"
 def database_url(folder: Path, name: str) -> str:
     """The URL of a round's database."""
     server = os.environ.get(SERVER)
-    return f"{server.rstrip('/')}/{folder.name}-{name}" if server else f"sqlite:///{folder / name}.db"
+    return f"{server.rstrip('/')}/{folder.name}-{name}" if server else sqlite_url(folder, name)
+
+
+def sqlite_url(folder: Path, name: str) -> str:
+    """The URL of a file, whatever the others of the suite are on."""
+    return f"sqlite:///{folder / name}.db"
 
 
 def create_database(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 TASK_TYPE = "bench_step"
@@ -11,8 +12,13 @@ ZEEBE = "http://camunda.org/schema/zeebe/1.0"
 
 def zeebe_process(process_id: str, tasks: int, task_type: str = TASK_TYPE) -> str:
     """A process of service tasks whose jobs have `task_type`."""
-    job = f'<extensionElements><zeebe:taskDefinition type="{task_type}"/></extensionElements>'
-    return _process(process_id, [("serviceTask", job)] * tasks)
+    return zeebe_steps(process_id, [task_type] * tasks)
+
+
+def zeebe_steps(process_id: str, types: Sequence[str]) -> str:
+    """A process of service tasks with jobs of these types, in a row."""
+    jobs = [f'<extensionElements><zeebe:taskDefinition type="{type}"/></extensionElements>' for type in types]
+    return _process(process_id, [("serviceTask", job) for job in jobs])
 
 
 def plain_process(process_id: str, tasks: int) -> str:

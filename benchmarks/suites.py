@@ -152,4 +152,45 @@ MESSAGING = Suite(
         for name in ("sqlite", "postgresql")
     ),
 )
-SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "grpc": GRPC, "messaging": MESSAGING}
+STEPS = Suite(
+    systems={
+        "steps": "steps:process",
+        "drawn": "steps:drawn",
+        "recording": "steps:recording",
+        "jobs": "background:sqlite",
+        "jobs-two": "background:sqlite-two",
+        "jobs-pg": "background:postgresql",
+        "dramatiq": "peers.dramatiq_peer",
+    },
+    yardstick="drawn",
+    on_server=True,
+    bars=(
+        *(
+            Bar(
+                f"ten {what} steps take, to {label}",
+                "x",
+                ratio(name, system=to, to="steps"),
+                1.2,
+                at_least=False,
+            )
+            for to, label in (("drawn", "a drawn process"), ("recording", "one that writes the same"))
+            for what, name in (("async", "ten_steps_per_s"), ("plain", "ten_plain_steps_per_s"))
+        ),
+        *(
+            Bar(
+                f"jobs {label}, {what}, to dramatiq",
+                "x",
+                ratio(name, system=system, to="dramatiq"),
+                0.5,
+                at_least=True,
+            )
+            for system, label in (
+                ("jobs", "on SQLite"),
+                ("jobs-two", "on SQLite, two processes"),
+                ("jobs-pg", "on PostgreSQL, two nodes"),
+            )
+            for name, what in (("worked_per_s", "worked off"), ("jobs_per_s", "with handing in"))
+        ),
+    ),
+)
+SUITES = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "grpc": GRPC, "messaging": MESSAGING, "steps": STEPS}

@@ -5,7 +5,7 @@ from procession.broker.forks import forks
 from procession.broker.health import Readiness
 from procession.broker.inbox import Inbox
 from procession.broker.intake import FORKED
-from procession.broker.jobs import ActivatedJob, JobStream
+from procession.broker.jobs import ActivatedJob, JobStream, LostLease
 from procession.broker.node import Node
 from procession.broker.notices import IncidentNotice
 from procession.broker.wakeup import Hint
@@ -17,6 +17,7 @@ __all__ = [
     "Inbox",
     "IncidentNotice",
     "JobStream",
+    "LostLease",
     "Node",
     "Readiness",
     "forks",

@@ -8,7 +8,7 @@ next pass and its root gets an incident; the others commit.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ from procession.broker.jobs import (
     Handed,
     JobBoard,
     JobStream,
+    LostLease,
     declare_activation,
     describe,
 )
@@ -115,7 +116,7 @@ class Batch:
         else:
             raise RuntimeError(f"a batch still misses records after {MAX_ROUNDS} rounds")
         if board is not None:
-            self.activated = self._describe(board.assign(self.unit, self._transaction))
+            self.activated = self._describe(board.assign(self.unit, self._transaction), board.lost)
         self._collect_results()
         self._transaction.write(self.unit)
 
@@ -170,11 +171,16 @@ class Batch:
         self._note_poison(run)
         return True
 
-    def _describe(self, handed: Handed) -> list[tuple[JobStream, ActivatedJob]]:
+    def _describe(
+        self, handed: Handed, lost: Mapping[int, LostLease]
+    ) -> list[tuple[JobStream, ActivatedJob]]:
         """The jobs handed out. What is usually known already is not asked for first."""
 
         def described() -> list[tuple[JobStream, ActivatedJob]]:
-            return [(stream, describe(self.unit, stream, job, self._graphs.get)) for stream, job in handed]
+            return [
+                (stream, describe(self.unit, stream, job, self._graphs.get, lost.get(job.key)))
+                for stream, job in handed
+            ]
 
         try:
             return described()

@@ -18,6 +18,7 @@ from procession.engine.records import (
     ElementInstance,
     Job,
     ProcessInstance,
+    Variable,
 )
 from procession.storage.port import Transaction
 
@@ -25,6 +26,23 @@ MOST_AT_ONCE = 1000
 """Jobs of one type handed out in one transaction."""
 MOST_TYPES = 10_000
 """Job types that are remembered while nobody waits for them."""
+_VALUE = Variable.__struct_fields__.index("value")
+
+
+class LostLease(msgspec.Struct, frozen=True, gc=False):
+    """A lease that ended without an answer: its worker died, or was too slow."""
+
+    number: int
+    worker: str | None
+    ended_at: int
+    """Epoch milliseconds."""
+
+    @classmethod
+    def of(cls, job: Job, now: int) -> LostLease | None:
+        """What is lost if the job is leased to another one now."""
+        if job.state != JOB_ACTIVATED or job.due is None or job.due > now:
+            return None
+        return cls(job.lease, job.worker, job.due)
 
 
 class ActivatedJob(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +56,8 @@ class ActivatedJob(msgspec.Struct, frozen=True, gc=False):
     headers: dict[str, str]
     variables: dict[str, str]
     """JSON texts by name: all that are visible, or those asked for."""
+    lost: LostLease | None = None
+    """The lease before this one, if nobody answered under it. Not known of jobs of a remote server."""
 
     @property
     def key(self) -> int:
@@ -126,6 +146,8 @@ class JobBoard:
         """The types with streams for which there is, or will be, a reason to look."""
         self.hasty: list[JobStream] = []
         """Streams that want to know at once whether there is anything for them."""
+        self.lost: dict[int, LostLease] = {}
+        """By job, what was lost of those that `assign` has handed out last."""
 
     def open(self, stream: JobStream) -> None:
         demand = self._demands.setdefault(stream.type, _Demand())
@@ -179,11 +201,12 @@ class JobBoard:
         now = transaction.clock.now
         ready = _ready_jobs(unit, now)
         handed: Handed = []
+        self.lost.clear()
         due = {type_ for type_ in self._waiting if self._demands[type_].is_due(now)}
         for type_ in [*ready, *(due - ready.keys())]:
             demand = self._demands.get(type_)
             if demand is not None:
-                handed += _assign(type_, demand, ready.get(type_, []), unit, transaction)
+                handed += _assign(type_, demand, ready.get(type_, []), unit, transaction, self.lost)
                 self._consider(type_, demand)
         return handed
 
@@ -196,7 +219,14 @@ class JobBoard:
                 self._consider(job.type, demand)
 
 
-def _assign(type_: str, demand: _Demand, ready: list[Job], unit: Unit, transaction: Transaction) -> Handed:
+def _assign(
+    type_: str,
+    demand: _Demand,
+    ready: list[Job],
+    unit: Unit,
+    transaction: Transaction,
+    lost: dict[int, LostLease],
+) -> Handed:
     now, room = transaction.clock.now, demand.room()
     if room == 0:
         demand.backlog = demand.backlog or bool(ready)
@@ -208,6 +238,7 @@ def _assign(type_: str, demand: _Demand, ready: list[Job], unit: Unit, transacti
         demand.next_due = transaction.next_job_due(type_)
     chosen = (jobs + ready)[:room]
     demand.backlog = demand.backlog or len(jobs) + len(ready) > room
+    lost.update({job.key: found for job in jobs if (found := LostLease.of(job, now)) is not None})
     handed = _lease(chosen, demand.streams, now)
     for stream, _ in handed:
         demand.note_due(now + stream.timeout)
@@ -274,7 +305,13 @@ def _scope_keys(unit: Unit, element: ElementInstance) -> list[int]:
     return [*keys, element.instance_key]
 
 
-def describe(unit: Unit, stream: JobStream, job: Job, graphs: Callable[[int], Graph | None]) -> ActivatedJob:
+def describe(
+    unit: Unit,
+    stream: JobStream,
+    job: Job,
+    graphs: Callable[[int], Graph | None],
+    lost: LostLease | None = None,
+) -> ActivatedJob:
     """The job as the worker sees it.
 
     Raises:
@@ -293,6 +330,7 @@ def describe(unit: Unit, stream: JobStream, job: Job, graphs: Callable[[int], Gr
         instance.business_key,
         graph.nodes[job.element_id].headers,
         _variables(unit, element, stream.fetch),
+        lost,
     )
 
 
@@ -310,12 +348,13 @@ def _as_seen(job: Job, element: ElementInstance, instance: ProcessInstance) -> J
 
 def _variables(unit: Unit, element: ElementInstance, fetch: tuple[str, ...] | None) -> dict[str, str]:
     values: dict[str, str] = {}
+    look = unit.variables.row
     for scope_key in reversed(_scope_keys(unit, element)):
         if fetch is None:
             values.update({v.name: v.value for v in unit.variables.find("scope", scope_key)})
         else:
             for name in fetch:
-                variable = unit.variables.get((scope_key, name))
-                if variable is not None:
-                    values[name] = variable.value
+                row = look((scope_key, name))
+                if row is not None:
+                    values[name] = row[_VALUE]
     return values

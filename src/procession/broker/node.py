@@ -55,7 +55,7 @@ class Node(Intake):
         self._board = JobBoard()
         self._agenda = Agenda(serve=serve)
         self._waiting: dict[int, list[Watch]] = {}
-        self._pace = Pace(storage.turn_seconds)
+        self._pace = Pace(storage.turn_seconds, works_here=storage.works_here)
         self._paused_until = 0.0
         self._held = Held()
         """What needs locks that another node holds for long."""

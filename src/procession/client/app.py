@@ -146,8 +146,9 @@ class Procession(Commands, Queries):
             max_runtime: an async handler is cancelled after it, a plain one disowned; that try failed.
             concurrency: handlers of this type that run at once in this process.
             max_active: jobs leased at once, those that wait for a free handler included; None: no
-                more than `concurrency`. Waiting here saves a trip to the server, and keeps the job
-                from processes that are free.
+                more than `concurrency`, but of plain handlers that are quick as many as they do in a
+                twentieth of a second, at most 256. Waiting here saves a trip to the server, and keeps
+                the job from processes that are free.
             poll_interval: how soon a remote engine is asked for jobs it did not push; while there are
                 none, ever more rarely, up to ten times that. A database is not asked: its nodes wake.
             backoff_factor: what the backoff is multiplied with after each failure; 1 keeps it.
@@ -155,24 +156,34 @@ class Procession(Commands, Queries):
         """
 
         def register(handler: F) -> F:
-            if type in self._tasks:
-                raise InvalidInput(f"task {type!r} has a handler already")
-            self._tasks[type] = Task(
-                type=type,
-                signature=Signature(handler),
-                retries=retries,
-                backoff=backoff,
-                timeout=timeout,
-                max_runtime=max_runtime,
-                concurrency=concurrency,
-                max_active=max_active,
-                poll_interval=poll_interval,
-                backoff_factor=backoff_factor,
-                fatal=fatal,
+            self._handle(
+                Task(
+                    type=type,
+                    handler=Signature(handler),
+                    retries=retries,
+                    backoff=backoff,
+                    timeout=timeout,
+                    max_runtime=max_runtime,
+                    concurrency=concurrency,
+                    max_active=max_active,
+                    poll_interval=poll_interval,
+                    backoff_factor=backoff_factor,
+                    fatal=fatal,
+                )
             )
             return handler
 
         return register
+
+    def _handle(self, task: Task) -> None:
+        """Have the jobs of a type handled.
+
+        Raises:
+            InvalidInput: they are already.
+        """
+        if task.type in self._tasks:
+            raise InvalidInput(f"task {task.type!r} has a handler already")
+        self._tasks[task.type] = task
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from procession.broker import ActivatedJob
-from procession.client.values import decode_variables
+from procession.broker import ActivatedJob, LostLease
+from procession.client.values import decode_variables, encode_variables
+from procession.engine import commands as c
 from procession.errors import Incident, NotReady
 
 if TYPE_CHECKING:
@@ -121,7 +123,19 @@ class Job:
     @property
     def idempotency_key(self) -> str:
         """The same text on every try of this job; give it to services that deduplicate."""
-        return f"procession-{self._activated.key}"
+        return idempotency_key(self._activated.key)
+
+    @property
+    def lost(self) -> LostLease | None:
+        """The lease before this one, if it ended without an answer: its worker died, or was too slow. None on
+        remote servers, which do not tell."""
+        return self._activated.lost
+
+    def keep(self, variables: Mapping[str, Any]) -> None:
+        """Set variables in the scope of the job's element, whatever becomes of this try. Any thread may call
+        it; it does not wait until they are durable."""
+        texts, _ = encode_variables(variables)
+        self._app._backend.tell(c.SetVariables(self._activated.record.element_key, texts, local=True))
 
     @cached_property
     def variables(self) -> dict[str, Any]:
@@ -149,7 +163,29 @@ class Job:
             self.answering = self.answered
 
 
-class Signature:
+def idempotency_key(job_key: int) -> str:
+    """What every try of a job has in common, for services that deduplicate."""
+    return f"procession-{job_key}"
+
+
+class JobHandler(ABC):
+    """What a worker has its jobs handled by."""
+
+    is_async: bool
+    """Whether `call` answers something to await; else it is called on a thread."""
+
+    @property
+    @abstractmethod
+    def fetch(self) -> tuple[str, ...] | None:
+        """The variables to fetch; None means all."""
+
+    @abstractmethod
+    def call(self, job: Job, activated: ActivatedJob) -> Any | Awaitable[Any]:
+        """Handle a job, given also as the engine hands it out. What it answers or raises means what a
+        handler's does."""
+
+
+class Signature(JobHandler):
     """How a handler takes its arguments: `job` first if it wants it, the others by variable name."""
 
     def __init__(self, handler: Handler) -> None:
@@ -179,15 +215,15 @@ class Signature:
 
     @property
     def fetch(self) -> tuple[str, ...] | None:
-        """The variables to fetch; None means all."""
         return None if self._rest or not self._decoders else tuple(self._decoders)
 
-    def call(self, job: Job, variables: dict[str, str]) -> Any | Awaitable[Any]:
+    def call(self, job: Job, activated: ActivatedJob) -> Any | Awaitable[Any]:
         """Call the handler.
 
         Raises:
             Incident: a variable it needs is missing or of another type.
         """
+        variables = activated.variables
         arguments = {
             name: self._argument(name, decoder, default, variables)
             for name, (decoder, default) in self._decoders.items()

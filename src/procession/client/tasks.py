@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from procession.client.job import Signature
+from procession.client.job import JobHandler
 from procession.errors import InvalidInput
 
 DEFAULT_TIMEOUT = timedelta(minutes=1)
@@ -21,15 +21,15 @@ MAX_BACKOFF = timedelta(hours=1)
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered handler. See `Procession.task` for what the settings mean."""
+    """A job type with its handler. See `Procession.task` for what the settings mean."""
 
     type: str
-    signature: Signature
-    retries: int | None
-    backoff: timedelta
-    timeout: timedelta
-    max_runtime: timedelta
-    concurrency: int
+    handler: JobHandler
+    retries: int | None = None
+    backoff: timedelta = DEFAULT_BACKOFF
+    timeout: timedelta = DEFAULT_TIMEOUT
+    max_runtime: timedelta = DEFAULT_MAX_RUNTIME
+    concurrency: int = DEFAULT_CONCURRENCY
     max_active: int | None = None
     poll_interval: timedelta = DEFAULT_POLL_INTERVAL
     backoff_factor: float = DEFAULT_BACKOFF_FACTOR

@@ -39,6 +39,10 @@ CHUNK = 64
 """Jobs handed to a thread at once, at most."""
 SHORT_SECONDS = 0.001
 """A chunk holds as many jobs as take about this long together."""
+AHEAD_SECONDS = 0.05
+"""Plain handlers lease as many jobs as take about this long together, where that is more than their threads:
+so a job waits no longer here while another process is free."""
+MOST_AHEAD = 256
 ANSWER_AGAIN_SECONDS = 0.2
 _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
@@ -84,12 +88,14 @@ class Worker:
         self._timeout = milliseconds(task.timeout)
         self._threads = (
             None
-            if task.signature.is_async
+            if task.handler.is_async
             else ThreadPoolExecutor(task.concurrency, thread_name_prefix=f"task-{task.type}")
         )
         self._slots = asyncio.Semaphore(task.concurrency) if task.leased > task.concurrency else None
         """What async handlers wait for, where more jobs are leased than handled."""
         self._seconds_each = SHORT_SECONDS
+        self._wanted = self._granted = task.leased
+        """Jobs it would lease at once, and how many it may."""
         self._name = name
         self._stream = self._new_stream()
         self._paused = False
@@ -100,7 +106,7 @@ class Worker:
 
     def _new_stream(self) -> JobStream:
         task = self.task
-        stream = JobStream(task.type, self._name, self._timeout, task.signature.fetch, self._deliver)
+        stream = JobStream(task.type, self._name, self._timeout, task.handler.fetch, self._deliver)
         stream.rest_seconds = task.poll_interval.total_seconds()
         return stream
 
@@ -111,7 +117,7 @@ class Worker:
 
     def _lease(self) -> None:
         self._backend.open_stream(self._stream)
-        self._backend.request(self._stream, self.task.leased - len(self._running))
+        self._backend.request(self._stream, self._granted - len(self._running))
 
     async def pause(self) -> None:
         """Lease nothing more until `resume`; what runs goes on. Not to be called while it is under way."""
@@ -181,7 +187,7 @@ class Worker:
         self._hand_to_threads(self._threads, entries)
 
     def _hand_to_threads(self, threads: ThreadPoolExecutor, entries: list[Running]) -> None:
-        size = max(1, min(CHUNK, int(SHORT_SECONDS / max(self._seconds_each, 1e-6))))
+        size = max(1, min(CHUNK, int(SHORT_SECONDS / self._seconds_each)))
         for at in range(0, len(entries), size):
             threads.submit(self._handle_chunk, entries[at : at + size])
 
@@ -201,7 +207,7 @@ class Worker:
         running.start()
         job = running.job = self._job(running.activated)
         try:
-            result = await self.task.signature.call(job, running.activated.variables)
+            result = await self.task.handler.call(job, running.activated)
             answer = self._completion(job, running.activated, result)
         except asyncio.CancelledError:
             answer = None
@@ -212,14 +218,20 @@ class Worker:
     def _handle_chunk(self, chunk: list[Running]) -> None:
         """On a thread: handle jobs one after the other; answers go out together."""
         answers: list[tuple[Running, c.Command | None]] = []
-        began = last = time.monotonic()
+        took: list[float] = []
+        last = time.monotonic()
         for running in chunk:
+            began = time.monotonic()
             answers.append((running, self._handle_sync(running)))
             now = time.monotonic()
+            took.append(now - began)
             if now - last > SHORT_SECONDS:
                 self._inbox.call(self._done_all, answers)
-                answers, last = [], now
-        self._seconds_each = (time.monotonic() - began) / len(chunk)
+                answers, last = [], time.monotonic()
+        # The median: now and then one waits for the interpreter, which says nothing of the others.
+        self._seconds_each = max(sorted(took)[len(took) // 2], 1e-6)
+        if self.task.max_active is None:
+            self._wanted = max(self.task.leased, min(int(AHEAD_SECONDS / self._seconds_each), MOST_AHEAD))
         self._inbox.call(self._done_all, answers)
 
     def _handle_sync(self, running: Running) -> c.Command | None:
@@ -229,7 +241,7 @@ class Worker:
         running.start()
         job = self._job(activated)
         try:
-            result = self.task.signature.call(job, activated.variables)
+            result = self.task.handler.call(job, activated)
             return self._completion(job, activated, result)
         except (Exception, SystemExit) as error:
             return self._failure(activated, job, error)
@@ -305,11 +317,24 @@ class Worker:
         if running.disowned:
             answer = None
         if answer is not None:
-            self._answer(activated, answer, None if self._closing or self._paused else self._stream)
+            self._answer(activated, answer, self._freed())
         elif self._closing and not running.disowned:
             self._release(activated)
-        elif not (self._closing or self._paused):
+        elif self._freed() is not None:
             self._backend.request(self._stream, 1)
+
+    def _freed(self) -> JobStream | None:
+        """What may have another job in place of one that is done; None: nothing may."""
+        if self._closing or self._paused:
+            return None
+        more = self._wanted - self._granted
+        if more < 0 and self._running:  # the last one's answer gives its slot back: it tells when all are
+            self._granted -= 1
+            return None
+        if more > 0:
+            self._granted += more
+            self._backend.request(self._stream, more)
+        return self._stream
 
     def _answer(self, activated: ActivatedJob, answer: c.Command, frees: JobStream | None = None) -> None:
         try:
@@ -390,7 +415,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether a job is with it, or an answer on its way."""
-        return bool(self._running) if self._paused else self._stream.credits < self.task.leased
+        return bool(self._running) if self._paused else self._stream.credits < self._granted
 
     async def idle(self) -> None:
         """Wait until no handler runs."""

@@ -55,7 +55,7 @@ class Flow:
 class Mapping:
     """An input or output mapping; `path` is the target split at its dots."""
 
-    __slots__ = ("path", "source", "target", "variable")
+    __slots__ = ("keeps_name", "path", "source", "target", "variable")
 
     def __init__(self, mapping: IoMapping) -> None:
         self.source = compiled(mapping.source)
@@ -65,6 +65,8 @@ class Mapping:
             self.variable = self.source.text
         self.path = tuple(mapping.target.split("."))
         self.target = self.path[0]
+        self.keeps_name = self.variable == self.target and len(self.path) == 1
+        """Whether it lets out a variable under its own name."""
 
 
 class Loop:

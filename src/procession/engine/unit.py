@@ -121,6 +121,7 @@ class Table(Generic[R]):
     __slots__ = (
         "added",
         "asked",
+        "empty",
         "fresh",
         "indexes",
         "key_of",
@@ -140,6 +141,8 @@ class Table(Generic[R]):
         self.record = cast(type[R], spec.record)
         self.key_of = _KEY_OF[name]
         self.fresh = fresh
+        self.empty: set[int] = set()
+        """Owners of which nothing is stored here, as other records tell."""
         self.owners = known.owners
         self.remembered = known.rows.get(name, _NO_ROWS)
         self.loaded: dict[Key, Row | None] = known.tables.get(name, {})
@@ -166,7 +169,7 @@ class Table(Generic[R]):
             row = self.remembered.get(key)
             if row is None:
                 owner = key if key.__class__ is int else key[0]
-                if owner in self.fresh:
+                if owner in self.fresh or owner in self.empty:
                     return None
                 if owner not in self.owners:
                     raise Missed(self.name, None, key)
@@ -175,6 +178,24 @@ class Table(Generic[R]):
             return None
         record = self.live[key] = self.read[key] = self.record(*row)
         return record
+
+    def row(self, key: Key) -> Row | None:
+        """The record as a tuple, or None if there is none: for what is looked at, not changed.
+
+        Raises:
+            Missed: it was not loaded.
+        """
+        record = self.live.get(key)
+        if record is not None:
+            return _astuple(record)
+        row = self.loaded.get(key, _UNKNOWN)
+        if row is _UNKNOWN:
+            row = self.remembered.get(key)
+            if row is None:
+                owner = key if key.__class__ is int else key[0]
+                if owner not in self.owners and owner not in self.fresh and owner not in self.empty:
+                    raise Missed(self.name, None, key)
+        return None if self.removed and key in self.removed else row
 
     @property
     def changed(self) -> bool:
@@ -268,6 +289,7 @@ class Table(Generic[R]):
         self.added.clear()
         self.removed.clear()
         self.rewritten.clear()
+        self.empty.clear()
         for view in self.asked:
             view.added.clear()
             view.asked = False

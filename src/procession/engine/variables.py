@@ -5,7 +5,7 @@ Values are kept as JSON texts and decoded only for FEEL (spec/engine.md section 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from procession.engine.graph import Mapping as IoMapping
 from procession.engine.graph import Node, Value
 from procession.engine.records import ElementInstance, IncidentType, Variable, VariableChange
 from procession.engine.run import Run, Stuck
+from procession.engine.unit import Row
 from procession.model.text import is_storable
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -183,6 +184,7 @@ def set_local(run: Run, scope_key: int, root_key: int, name: str, raw: str) -> N
     else:
         variable = None
         element.locals = 1
+        run.unit.variables.empty.add(scope_key)
     _write(run, variable, scope_key, root_key, name, raw)
 
 
@@ -254,19 +256,27 @@ def apply_outputs(run: Run, element: ElementInstance, node: Node) -> None:
     chain = chain_of(run, element)
     outer = chain if element.loop_counter else outer_chain(run, element)
     table = run.unit.variables
+    look = table.row
+    # Without a local variable it keeps its value. Where the first ones came just now, they are all at hand.
+    has_own = table.live.__contains__ if element.key in table.empty else look
     for mapping in node.outputs:
-        holder = next((k for k in outer if table.get((k, mapping.target))), None)
-        if holder is None:
-            holder = outer[-1]
-        elif _keeps_its_value(mapping) and not (element.locals and table.get((element.key, mapping.target))):
+        target = mapping.target
+        holder = outer[-1] if len(outer) == 1 else _holder(look, outer, target)
+        if (
+            mapping.keeps_name
+            and look((holder, target)) is not None
+            and not (element.locals and has_own((element.key, target)))
+        ):
             continue
-        raw = _mapped(run, mapping, chain, holder)
-        set_local(run, holder, element.root_key, mapping.target, raw)
+        set_local(run, holder, element.root_key, target, _mapped(run, mapping, chain, holder))
 
 
-def _keeps_its_value(mapping: IoMapping) -> bool:
-    """Whether it lets out a variable under its own name: without a local one, nothing changes."""
-    return mapping.variable == mapping.target and len(mapping.path) == 1
+def _holder(look: Callable[[Any], Row | None], outer: Chain, name: str) -> int:
+    """The nearest scope that has the variable, otherwise the outermost."""
+    for scope_key in outer:
+        if look((scope_key, name)) is not None:
+            return scope_key
+    return outer[-1]
 
 
 def _mapped(run: Run, mapping: IoMapping, chain: Chain, target_scope: int) -> str:

@@ -56,6 +56,10 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     def is_async(self) -> bool:
         return any(step.is_async for step in self.steps)
 
+    def has_own(self, hook: str) -> bool:
+        """Whether the class does something in a hook."""
+        return getattr(self.kind, hook) is not getattr(Process, hook)
+
     def job_type(self, step: Step) -> str:
         """Names process, class version and step: a worker serves the versions whose code it has."""
         return job_type(self.process_id, self.version, step.name)

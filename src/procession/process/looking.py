@@ -9,11 +9,12 @@ import msgspec
 
 from procession.engine.records import JOB_ACTIVATED
 from procession.errors import NotFound
+from procession.process.attempts import HELD, LOST, RUN
 from procession.process.blueprint import Blueprint
 from procession.process.info import Aborted, ProcessDetail, ProcessInfo
+from procession.process.moments import at
 from procession.process.recording import StepRun
 from procession.process.result import Processable
-from procession.process.running import HELD, RUN, at
 from procession.process.status import HOLDING, Status
 from procession.storage.searches.steps import InstanceFacts, instance_facts, step_visits
 from procession.storage.searches.values import IncidentKind, InstanceStatus
@@ -200,13 +201,14 @@ def _now_running(facts: InstanceFacts) -> list[StepRun]:
     if job is None or job.state != JOB_ACTIVATED or facts.info.state is not InstanceStatus.ACTIVE:
         return []
     lost = (job.due or 0) <= facts.now
+    moment = at(job.due if lost and job.due else facts.now)
     return [
         StepRun(
             step=facts.element_id or job.element_id,
             status=Status.RETRY if lost else Status.IN_PROGRESS,
-            message="its worker was lost; the next one takes over" if lost else "",
-            started_at=at(facts.now),
-            ended_at=at(facts.now),
+            message=LOST if lost else "",
+            started_at=moment,
+            ended_at=moment,
             attempt=job.failures + 1,
             worker=job.worker,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from procession.broker import IncidentNotice
 from procession.client.app import Procession
 from procession.client.extension import Extension
 from procession.client.remote import is_remote
-from procession.client.tasks import DEFAULT_TIMEOUT
+from procession.client.tasks import DEFAULT_TIMEOUT, Task
 from procession.client.worker import worker_name
 from procession.errors import InvalidInput, Unsupported
 from procession.operations.alerts import AlertDesk, channel_for, incident_alert
@@ -22,16 +22,17 @@ from procession.process.base import Process
 from procession.process.blueprint import Blueprint, read
 from procession.process.channel import Channel
 from procession.process.channels import PROCESS_ID, Turns
-from procession.process.cool_down import CoolDown
+from procession.process.cool_down import CoolDown, Gate
 from procession.process.deploying import Versions, deploy, warn_of_strangers
 from procession.process.info import ProcessDetail, ProcessInfo
 from procession.process.looking import Looker, class_version
 from procession.process.migrating import Migrations
+from procession.process.moments import at
 from procession.process.policy import RetryPolicy
 from procession.process.recording import capture_logs
 from procession.process.repairing import Bulk, Repairs, each
 from procession.process.result import Processable
-from procession.process.running import GOTO, at, handler
+from procession.process.running import GOTO, StepHandler
 from procession.process.status import Status
 from procession.process.sync import SyncProcesses
 from procession.storage.searches.steps import InstanceFacts
@@ -50,6 +51,8 @@ log = logging.getLogger("procession.process")
 TICK_SECONDS = 1.0
 RUN_LIMIT = timedelta(minutes=5)
 LOOK_SECONDS = 0.05
+STARTED_AT_ONCE = 1000
+"""Starts on their way at the same time."""
 
 
 class ProcessManager(Extension):
@@ -79,7 +82,7 @@ class ProcessManager(Extension):
         lease: timedelta = DEFAULT_TIMEOUT,
     ) -> None:
         self.app = app
-        self.cool_down = cool_down
+        self._gate = Gate(cool_down)
         self.held_back = False
         """Whether this process leases no steps at all: somebody runs a single one by hand."""
         self._concurrency = concurrency
@@ -127,14 +130,16 @@ class ProcessManager(Extension):
 
     def _handle(self, blueprint: Blueprint) -> None:
         for step in blueprint.steps:
-            register = self.app.task(
-                blueprint.job_type(step),
-                backoff=step.retry.after(1),
-                backoff_factor=1,
-                timeout=self._lease,
-                concurrency=self._concurrency,
+            self.app._handle(
+                Task(
+                    type=blueprint.job_type(step),
+                    handler=StepHandler(blueprint, step, self._milliseconds, self._gate, self._rest),
+                    backoff=step.retry.after(1),
+                    backoff_factor=1,
+                    timeout=self._lease,
+                    concurrency=self._concurrency,
+                )
             )
-            register(handler(blueprint, step, self.now, self.may_begin))
         if blueprint.kind.channel.fifo and self._turns is None:
             self._turns = Turns(self.app, self._lease)
 
@@ -145,18 +150,25 @@ class ProcessManager(Extension):
 
     def now(self) -> datetime:
         """The engine's time."""
-        return at(self.app._backend.now())
+        return at(self._milliseconds())
+
+    def _milliseconds(self) -> int:
+        return self.app._backend.now()
 
     def may_begin(self) -> bool:
         """Whether steps begin just now. Any thread may ask."""
         if not self.cools():
             return True
-        self.app._backend.inbox.call(self._obey_soon)
+        self._rest()
         return False
+
+    def _rest(self) -> None:
+        """Lease no more steps, soon. Any thread may ask for it."""
+        self.app._backend.inbox.call(self._obey_soon)
 
     def cools(self) -> bool:
         """Whether it is in the cool-down window."""
-        return self.cool_down is not None and self.cool_down.covers(self.now())
+        return self._gate.is_shut(self._milliseconds())
 
     def sync(self, app: SyncProcession) -> SyncProcesses:
         """The same without `await`, on the facade of its app: `with manager.app.sync() as app: ...`."""
@@ -301,6 +313,31 @@ class ProcessManager(Extension):
             # Its place in the line.
             key=await self.app._backend.next_key() if chosen.fifo else None,
         )
+
+    async def start_all(
+        self,
+        kind: type[Process] | str,
+        processables: Iterable[Processable | tuple[str, str | int] | str],
+        *,
+        meta: Mapping[str, Any] | None = None,
+        again: bool = False,
+    ) -> list[Instance]:
+        """Start a process for each of many processables, in their order; many in one transaction, those of
+        a strict channel one after the other.
+
+        If the app is left or the database lost in between, some are started, and the same call starts
+        the others. The arguments are those of `start`.
+
+        Raises:
+            InvalidInput: it is not registered, or one names no processable; then none is started.
+        """
+        subjects = [Processable.of(one) for one in processables]
+        at_once = 1 if self.blueprint_of(kind).kind.channel.fifo else STARTED_AT_ONCE
+        started: list[Instance] = []
+        for begin in range(0, len(subjects), at_once):
+            some = subjects[begin : begin + at_once]
+            started += await asyncio.gather(*(self.start(kind, one, meta=meta, again=again) for one in some))
+        return started
 
     def blueprint_of(self, kind: type[Process] | str) -> Blueprint:
         """What is registered for a class, or for a name, process id or label.

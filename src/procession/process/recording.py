@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from procession.process.masking import Masks, cut, kept
+from procession.process.moments import at
 from procession.process.status import Status
 
 MOST_LINES = 200
@@ -56,13 +57,24 @@ class StepRun(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: datetime | None = None
 
 
-class Recorder:
-    """Collects what a step sends, receives and logs. Threads that a step begins may use it as well."""
+class KeptRun(StepRun, frozen=True, kw_only=True, omit_defaults=True):
+    """As it is written: what is as usual need not be."""
 
-    def __init__(self, logger: logging.Logger, masks: Masks, now: Callable[[], datetime]) -> None:
+
+class Recorder:
+    """Collects what a step sends, receives and logs. Threads that a step begins may use it as well.
+
+    Args:
+        log: of the step; the lines written to it become those of the run in whose context that is.
+        now: the engine's time in milliseconds.
+    """
+
+    __slots__ = ("_masks", "_now", "left_out", "lines", "log", "payloads")
+
+    def __init__(self, log: StepLog, masks: Masks, now: Callable[[], int]) -> None:
         self._masks = masks
         self._now = now
-        self.log = StepLog(logger)
+        self.log = log
         self.payloads: list[Payload] = []
         self.lines: list[LogLine] = []
         self.left_out = 0
@@ -72,16 +84,16 @@ class Recorder:
             self.left_out += 1
             return
         shown = kept(self._masks.value(payload))
-        self.payloads.append(Payload(system=system, direction=direction, at=self._now(), payload=shown))
+        self.payloads.append(Payload(system=system, direction=direction, at=at(self._now()), payload=shown))
 
     def line(self, level: str, logger: str, text: str) -> None:
         if len(self.lines) >= MOST_LINES:
             self.left_out += 1
         else:
-            self.lines.append(LogLine(at=self._now(), level=level, logger=logger, text=cut(text)))
+            self.lines.append(LogLine(at=at(self._now()), level=level, logger=logger, text=cut(text)))
 
     def details(self, value: Any) -> Any:
-        return None if value is None else kept(self._masks.value(value, 1))
+        return kept(self._masks.value(value, 1))
 
     # --- httpx, which need not be installed -------------------------------------------------------
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from procession.broker import ActivatedJob
+from procession.broker import ActivatedJob, LostLease
 from procession.client.values import encode_variables, milliseconds
 from procession.client.worker import Worker, worker_name
 from procession.engine import commands as c
-from procession.engine.records import JOB_ACTIVATED
+from procession.engine.records import JOB_ACTIVATED, Job
 from procession.errors import NotFound, ProcessionError, WrongState
 from procession.process.compiling import TURN
 from procession.process.info import Aborted
@@ -108,13 +108,14 @@ class Repairs:
             await self.restart(key)
             facts, status = await self._find(key)
         while facts.job is not None and facts.element_id != TURN and may_begin() and not over():
-            await self._run(facts.job.key, facts.job.type)
+            await self._run(facts.job, LostLease.of(facts.job, facts.now))
             facts, status = await self._find(key)
             if status in RESTARTABLE:
                 break
         return status
 
-    async def _run(self, job_key: int, job_type: str) -> None:
+    async def _run(self, job: Job, lost: LostLease | None) -> None:
+        job_key, job_type = job.key, job.type
         task = self._app._tasks.get(job_type)
         if task is None:
             raise NotFound(
@@ -125,7 +126,7 @@ class Repairs:
         worker.open()
         try:
             lease = await self._lease(job_key, worker_name(), task.timeout)
-            worker.take(await self._activated(job_key))
+            worker.take(await self._activated(job_key, lost))
             while await self._is_leased(job_key, lease):  # noqa: ASYNC110  # another process may answer it
                 await asyncio.sleep(ANSWER_SECONDS)
         finally:
@@ -135,11 +136,11 @@ class Repairs:
         lease: int = await self._app._send(c.LeaseJob(job_key, worker, milliseconds(timeout)))
         return lease
 
-    async def _activated(self, job_key: int) -> ActivatedJob:
+    async def _activated(self, job_key: int, lost: LostLease | None) -> ActivatedJob:
         engine = self._app._backend.reader("running one process")
         job, info, variables = await asyncio.to_thread(leased_job, engine, job_key, _READ)
         values = {one.name: one.value for one in variables}
-        return ActivatedJob(job, info.version, info.business_key, {}, values)
+        return ActivatedJob(job, info.version, info.business_key, {}, values, lost)
 
     async def _is_leased(self, job_key: int, lease: int) -> bool:
         engine = self._app._backend.reader("running one process")

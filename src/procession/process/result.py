@@ -35,8 +35,8 @@ class ProcessResult:
     ) -> None:
         self.message = message
         self.data = data
-        self.meta = dict(meta or {})
-        self.status = Status(status)
+        self.meta = dict(meta) if meta else {}
+        self.status = status if status.__class__ is Status else Status(status)
 
 
 class Processable(msgspec.Struct, frozen=True):

@@ -1,33 +1,38 @@
-"""Running one step: from a job to what becomes of it, with its record."""
+"""Running one step: from a job to what becomes of it."""
 
 from __future__ import annotations
 
-import copy
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from types import CoroutineType
 from typing import Any, TypeVar
 
 import msgspec
 
-from procession.client.job import Failure, Job, NotBegun
+from procession.broker import ActivatedJob
+from procession.client.job import Failure, Job, JobHandler, NotBegun, idempotency_key
+from procession.engine.records import Job as JobRecord
 from procession.errors import ProcessEnded, ProcessError
+from procession.process.attempts import Attempt, lost_run
 from procession.process.base import Process
 from procession.process.blueprint import Blueprint, Step
-from procession.process.masking import Masks, cut
-from procession.process.recording import Recorder, StepRun, running
+from procession.process.cool_down import Gate
+from procession.process.masking import Masks
+from procession.process.recording import Recorder, StepLog, running
 from procession.process.result import Processable, ProcessResult
 from procession.process.status import GOING_ON, HOLDING, Status, graver
 
 T = TypeVar("T")
 
-RUN = "run_"
-"""Local variables that begin so are records of runs."""
-HELD = "step_status"
-"""A local variable: what the last failed run left the process at."""
 GOTO = "goto_step"
-_NONE = timedelta(0)
+_decode = msgspec.json.Decoder().decode
+_decode_processable = msgspec.json.Decoder(Processable | None).decode
+_NULL, _NOTHING = "null", "{}"
+_SUCCESS = Status.SUCCESS
+_IS_SKIPPED = f'"{Status.SKIPPED}"'
+_BEFORE_STEP = ("boot", "before_next_step")
+_BEFORE_FIRST_STEP = ("boot", "validate", "before_next_step")
 
 
 class Mistake(Exception):
@@ -38,121 +43,122 @@ class _Retry(Exception):
     """A step answered that it wants to be tried again."""
 
 
-def handler(
-    blueprint: Blueprint, step: Step, now: Callable[[], datetime], may_begin: Callable[[], bool]
-) -> Callable[..., Any]:
-    """What handles the jobs of a step; async if the step is.
+class StepHandler(JobHandler):
+    """Handles the jobs of a step; async if the step is.
 
     Args:
-        now: the engine's time.
-        may_begin: whether steps begin at all just now.
+        now: the engine's time in milliseconds.
+        gate: whether steps may begin.
+        shut: called when one could not.
     """
-    later = blueprint.later_than(step.name)
-    runner = _Runner(blueprint, step, now, later)
 
-    async def work(
-        job: Job, meta: Any = None, processable: Any = None, channel: Any = None, status: Any = None
-    ) -> dict[str, Any]:
-        if not may_begin():
-            raise NotBegun
-        return await runner.run(job, meta, processable, channel, status)
+    fetch = ("meta", "processable", "channel", "status")
 
-    if step.is_async:
-        return work
-
-    def plainly(
-        job: Job, meta: Any = None, processable: Any = None, channel: Any = None, status: Any = None
-    ) -> dict[str, Any]:
-        return _drive(work(job, meta, processable, channel, status))
-
-    return plainly
-
-
-def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in which nothing ever waits: all that it calls is plain."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    coroutine.close()
-    raise Mistake("a plain step answered something to wait for: make it `async def`")
-
-
-async def _call(value: Awaitable[T] | T) -> T:
-    if value is None or isinstance(value, ProcessResult):  # the usual answers of what is plain
-        return value
-    return await value if inspect.isawaitable(value) else value
-
-
-class _Runner:
     def __init__(
-        self, blueprint: Blueprint, step: Step, now: Callable[[], datetime], later: tuple[str, ...]
+        self,
+        blueprint: Blueprint,
+        step: Step,
+        now: Callable[[], int],
+        gate: Gate,
+        shut: Callable[[], object],
     ) -> None:
+        self.is_async = step.is_async
         self._blueprint = blueprint
         self._step = step
         self._now = now
-        self._later = later
-        self._is_first = blueprint.steps[0] is step
+        self._gate = gate
+        self._shut = shut
+        self._later = blueprint.later_than(step.name)
         self._masks = Masks(blueprint.kind.SECRETS)
         self._logger = logging.getLogger(f"procession.process.{blueprint.process_id}")
+        self._log = StepLog(self._logger)
+        names = _BEFORE_FIRST_STEP if blueprint.steps[0] is step else _BEFORE_STEP
+        self._hooks = [getattr(blueprint.kind, name) for name in names if blueprint.has_own(name)]
+        self._work = self._do_or_handle if blueprint.has_own("handle_exception") else self._do
 
-    async def run(self, job: Job, meta: Any, processable: Any, channel: Any, status: Any) -> dict[str, Any]:
-        before = meta if isinstance(meta, dict) else {}
-        if isinstance(before.get(GOTO), str):  # an older version may have named it
-            before = before | {GOTO: self._blueprint.renamed(before[GOTO])}
-        attempt = _Attempt(job, self._step, self._masks, self._now, self._logger)
-        if status == Status.SKIPPED:
+    def call(self, job: Job, activated: ActivatedJob) -> Any:
+        """See `JobHandler`; raises `NotBegun` while no step may begin."""
+        now = self._now()
+        if self._gate.is_shut(now):
+            self._shut()
+            raise NotBegun
+        if activated.lost is not None:  # at once: this run may be lost as well
+            job.keep(lost_run(self._step.name, activated.record, activated.lost))
+        run = self._run(activated, now)
+        return run if self.is_async else _drive(run)
+
+    async def _run(self, activated: ActivatedJob, now: int) -> dict[str, Any]:
+        texts = activated.variables
+        recorder = Recorder(self._log, self._masks, self._now)
+        attempt = Attempt(self._step.name, activated.record, recorder, now, self._now)
+        if texts.get("status") == _IS_SKIPPED:
             return attempt.done(ProcessResult("The process has ended", status=Status.SKIPPED), {})
-        process = self._make(job, before, processable, channel, attempt.recorder)
-        token = running.set(attempt.recorder)
+        token = running.set(recorder)
         try:
-            return self._changes(attempt, process, before, status, await self._result(process))
+            process = self._make(activated.record, texts, recorder)
+            result = await self._work(process)
+            return attempt.done(result, self._changes(process, texts, result))
         except ProcessEnded as ended:
             result = ProcessResult(ended.message, data=ended.data, status=Status.SKIPPED)
-            changes = self._changes(attempt, process, before, status, result)
-            return changes | {"status": Status.SKIPPED}
+            changes = self._changes(process, texts, result)
+            return attempt.done(result, changes | {"status": Status.SKIPPED})
         except (Exception, SystemExit) as error:
             raise self._failure(attempt, error) from error
         finally:
             running.reset(token)
 
-    def _make(self, job: Job, meta: dict[str, Any], processable: Any, channel: Any, rec: Recorder) -> Process:
-        subject = None if processable is None else msgspec.convert(processable, Processable)
-        return self._blueprint.kind(
-            key=job.instance_key,
+    def _make(self, record: JobRecord, texts: dict[str, str], recorder: Recorder) -> Process:
+        kind, meta = self._blueprint.kind, texts.get("meta", _NOTHING)
+        return kind(
+            key=record.instance_key,
             step=self._step.name,
-            attempt=job.attempt,
-            idempotency_key=job.idempotency_key,
-            processable=subject,
-            channel_name=channel or self._blueprint.kind.channel.name,
-            meta=copy.deepcopy(meta),
-            recorder=rec,
+            attempt=record.failures + 1,
+            idempotency_key=idempotency_key(record.key),
+            processable=_decode_processable(texts.get("processable", _NULL)),
+            channel_name=_decode(texts.get("channel", _NULL)) or kind.channel.name,
+            meta={} if meta == _NOTHING else self._document(meta),
+            recorder=recorder,
         )
 
-    async def _result(self, process: Process) -> ProcessResult:
-        if self._is_passed_over(process.meta):
-            return self._passed_over(process.meta)
+    def _document(self, text: str) -> dict[str, Any]:
+        """What the process has as its `meta`: a new one each time."""
+        meta = _decode(text)
+        if not isinstance(meta, dict):
+            return {}
+        if isinstance(meta.get(GOTO), str):  # an older version may have named it
+            meta[GOTO] = self._blueprint.renamed(meta[GOTO])
+        return meta
+
+    async def _do(self, process: Process) -> ProcessResult:
+        """The step with what is called before it."""
+        meta = process.meta
+        if GOTO in meta and self._is_passed_over(meta):
+            return self._passed_over(meta)
+        for hook in self._hooks:
+            await _awaited(hook(process))
+        meta = process.meta
+        if GOTO in meta:
+            if self._is_passed_over(meta):
+                return self._passed_over(meta)
+            del meta[GOTO]
+        answer = self._step.call(process)
+        if answer.__class__ is CoroutineType:
+            answer = await answer
+        elif answer is not None and answer.__class__ is not ProcessResult:
+            answer = await _awaited(answer)
+        return self._checked(answer)
+
+    async def _do_or_handle(self, process: Process) -> ProcessResult:
+        """The same, and what the process does with an exception."""
         try:
-            result = await self._steps(process)
-        except (ProcessEnded, ProcessError, Mistake):
+            return await self._do(process)
+        except (ProcessEnded, ProcessError, Mistake, _Retry):
             raise
         except Exception as error:
-            instead = await _call(process.handle_exception(error))
+            instead = await _awaited(process.handle_exception(error))
             if instead is None:
                 raise
-            result = instead
-        return self._checked(result)
-
-    async def _steps(self, process: Process) -> Any:
-        await _call(process.boot())
-        if self._is_first:
-            await _call(process.validate())
-        await _call(process.before_next_step())
-        if self._is_passed_over(process.meta):
-            return self._passed_over(process.meta)
-        process.meta.pop(GOTO, None)
-        return await _call(self._step.call(process))
+            return self._checked(instead)
 
     def _is_passed_over(self, meta: dict[str, Any]) -> bool:
         return meta.get(GOTO) not in (None, self._step.name)
@@ -165,6 +171,8 @@ class _Runner:
         """What a step may answer; errors answered are errors raised."""
         if result is None:
             return ProcessResult()
+        if result.__class__ is ProcessResult and result.status is _SUCCESS and not result.meta:
+            return result
         if not isinstance(result, ProcessResult):
             raise Mistake(f"step {self._step.name!r} answered a {type(result).__name__}, no ProcessResult")
         if result.status in (Status.ERROR, Status.EXCEPTION):
@@ -181,19 +189,28 @@ class _Runner:
         if target is not None and target not in (*self._later, self._step.name):
             raise Mistake(f"goto_step names {target!r}, which is no step behind {self._step.name!r}")
 
-    def _changes(
-        self, attempt: _Attempt, process: Process, before: dict[str, Any], status: Any, result: ProcessResult
-    ) -> dict[str, Any]:
-        meta = process.meta | result.meta
-        changes: dict[str, Any] = {} if meta == before else {"meta": meta}
+    def _changes(self, process: Process, texts: dict[str, str], result: ProcessResult) -> dict[str, Any]:
+        """The variables that are not any more what they were."""
+        changes: dict[str, Any] = {}
+        meta, was = process.meta, texts.get("meta", _NOTHING)
+        if result.meta:
+            meta = meta | result.meta
+        if meta != ({} if was == _NOTHING else self._document(was)):
+            changes["meta"] = meta
         if result.data is not None:
             changes["result"] = result.data
-        ends_with = graver(None if status is None else Status(status), result.status)
-        if ends_with != (status or Status.SUCCESS) or (not self._later and status is None):
+        said = texts.get("status", _NULL)
+        if said == _NULL and result.status is _SUCCESS:
+            if not self._later:
+                changes["status"] = _SUCCESS
+            return changes
+        before = None if said == _NULL else Status(_decode(said))
+        ends_with = graver(before, result.status)
+        if ends_with is not (before or _SUCCESS) or (before is None and not self._later):
             changes["status"] = ends_with
-        return attempt.done(result, changes)
+        return changes
 
-    def _failure(self, attempt: _Attempt, error: BaseException) -> Failure:
+    def _failure(self, attempt: Attempt, error: BaseException) -> Failure:
         if isinstance(error, ProcessError):
             status = Status(error.status) if error.status in HOLDING else Status.ERROR
             return attempt.held(status, error.message, error.data)
@@ -208,56 +225,16 @@ class _Runner:
         return attempt.tried(message, left, policy.after(attempt.number))
 
 
-class _Attempt:
-    """One run of a step, and the answers to its job."""
-
-    def __init__(
-        self, job: Job, step: Step, masks: Masks, now: Callable[[], datetime], logger: logging.Logger
-    ) -> None:
-        self._job = job
-        self._step = step
-        self._now = now
-        self.number = job.attempt
-        self.began = now()
-        self.recorder = Recorder(logger, masks, now)
-
-    def done(self, result: ProcessResult, changes: dict[str, Any]) -> dict[str, Any]:
-        return changes | self._record(result.status, result.message, result.data)
-
-    def held(self, status: Status, message: str, data: Any = None) -> Failure:
-        record = self._record(status, message, data)
-        shown = f"{status}: {cut(message)}"
-        return Failure(shown, retries=0, backoff=_NONE, variables={HELD: status, **record})
-
-    def tried(self, message: str, left: int, wait: timedelta) -> Failure:
-        record = self._record(Status.RETRY, message, None, retry_at=self._now() + wait)
-        return Failure(cut(message), retries=left, backoff=wait, variables={HELD: Status.RETRY, **record})
-
-    def _record(
-        self, status: Status, message: str, data: Any, retry_at: datetime | None = None
-    ) -> dict[str, Any]:
-        recorder = self.recorder
-        record = StepRun(
-            step=self._step.name,
-            status=status,
-            message=cut(message),
-            started_at=self.began,
-            ended_at=self._now(),
-            attempt=self.number,
-            worker=self._job.worker,
-            details=recorder.details(data),
-            payloads=recorder.payloads,
-            log=recorder.lines,
-            left_out=recorder.left_out,
-            retry_at=retry_at,
-        )
-        # Leases are numbered, so no run ever has the name of another one.
-        return {f"{RUN}{milliseconds(self.began)}_{self._job.lease}": record}
+async def _awaited(value: Awaitable[T] | T) -> T:
+    return await value if inspect.isawaitable(value) else value
 
 
-def milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def at(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in which nothing ever waits: all that it calls is plain."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    coroutine.close()
+    raise Mistake("a plain step answered something to wait for: make it `async def`")

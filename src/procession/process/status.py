@@ -39,10 +39,11 @@ ABANDONABLE = RESTARTABLE | {Status.PENDING}
 LOCKING = frozenset({Status.ERROR, Status.EXCEPTION})
 """What locks a strict channel down, and is told to people."""
 
-_GRAVITY = {Status.SUCCESS: 0, Status.INFO: 1, Status.WARNING: 2}
+_SUCCESS = Status.SUCCESS
+_GRAVITY = {_SUCCESS: 0, Status.INFO: 1, Status.WARNING: 2}
 
 
 def graver(before: Status | None, now: Status) -> Status:
     """The status a process ends with after steps that ended with these two."""
-    before = before or Status.SUCCESS
-    return now if _GRAVITY.get(now, -1) > _GRAVITY.get(before, 0) else before
+    before = before or _SUCCESS
+    return now if _GRAVITY.get(now, 0) > _GRAVITY.get(before, 0) else before

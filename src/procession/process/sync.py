@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from procession.client.sync import SyncInstance, SyncProcession
@@ -31,6 +31,16 @@ class SyncProcesses:
         """See `ProcessManager.start`."""
         started = self._app._call(self._manager.start(kind, processable, **options))
         return SyncInstance(self._app, started)
+
+    def start_all(
+        self,
+        kind: type[Process] | str,
+        processables: Iterable[Processable | tuple[str, str | int] | str],
+        **options: Any,
+    ) -> list[SyncInstance]:
+        """See `ProcessManager.start_all`."""
+        started = self._app._call(self._manager.start_all(kind, processables, **options))
+        return [SyncInstance(self._app, one) for one in started]
 
     def search(self, **filters: Any) -> list[ProcessInfo]:
         """See `ProcessManager.search`."""

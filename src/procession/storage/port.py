@@ -179,6 +179,8 @@ class Storage(ABC):
     turn_seconds: float
     """How long a batch should work at most before its commit: others have to wait so long for what it
     holds."""
+    works_here: bool = False
+    """Whether all of that work is done by the thread that asks for it."""
 
     @abstractmethod
     def open(self, *, upgrade: bool = True) -> None:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
 
-from procession import BpmnError, Incident
-from procession.process import Process, ProcessError, ProcessResult, RetryPolicy, Status, StepRun
+from procession import BpmnError, Incident, Procession
+from procession.process import (
+    Process,
+    ProcessError,
+    ProcessManager,
+    ProcessResult,
+    RetryPolicy,
+    Status,
+    StepRun,
+)
+from procession.process.attempts import LOST
 from procession.testing.clock import Clock
-from tests.acceptance.processes.scene import AT_ONCE, ORDER, comes_to, running, until
+from tests.acceptance.processes.scene import AT_ONCE, ORDER, PATIENCE, comes_to, running, until
 
 
 class Failing(Process):
@@ -225,4 +236,61 @@ async def test_a_run_whose_lease_ran_out_is_a_retry(sqlite_url: str) -> None:
         processes.app.grace = timedelta(0)
     # Then it was in progress, and is the one that is tried again
     assert running_now.step == "work"
-    assert lost[-1].message == "its worker was lost; the next one takes over"
+    assert lost[-1].message == LOST
+
+
+class LostTwice(Process):
+    STEPS: ClassVar = {"work": "work"}
+    begun: ClassVar[list[str | None]]
+
+    async def work(self) -> ProcessResult:
+        self.begun.append(self.step)
+        if len(self.begun) < 3:
+            await asyncio.Event().wait()
+        return ProcessResult("done")
+
+
+@asynccontextmanager
+async def worker(url: str, name: str) -> AsyncIterator[ProcessManager]:
+    """An app of its own, with a name."""
+    manager = ProcessManager(Procession(url, worker_name=name, grace=timedelta(0)), cool_down=None)
+    manager.register(LostTwice)
+    async with manager.app:
+        yield manager
+
+
+async def test_runs_that_were_lost_leave_records_when_the_next_one_begins(url: str) -> None:
+    LostTwice.begun = []
+    with Clock(url) as clock:
+        async with AsyncExitStack() as apps:
+            # Given a step whose workers are lost, one after the other
+            first = await apps.enter_async_context(worker(url, "one"))
+            instance = await first.start(LostTwice, ORDER)
+            await lose(first, runs=1)
+            clock.move(timedelta(minutes=2))
+            await lose(await apps.enter_async_context(worker(url, "two")), runs=2)
+            clock.move(timedelta(minutes=2))
+            # When a third one does it
+            third = await apps.enter_async_context(worker(url, "three"))
+            await instance.result(timedelta(seconds=PATIENCE))
+            history = (await third.show(instance.key)).history
+    # Then it is told who had it before, and until when
+    assert [(run.status, run.worker, run.message) for run in history] == [
+        (Status.RETRY, "one", LOST),
+        (Status.RETRY, "two", LOST),
+        (Status.SUCCESS, "three", "done"),
+    ]
+    assert history[0].ended_at < history[1].ended_at <= history[2].started_at
+
+
+async def lose(manager: ProcessManager, *, runs: int) -> None:
+    """When it has begun, its lease is renewed no more."""
+
+    async def begun() -> int:
+        return len(LostTwice.begun)
+
+    await until(begun, lambda count: count == runs)
+    for one in manager.app._workers:
+        await one.pause()
+        if one._ticker is not None:
+            one._ticker.cancel()

@@ -237,6 +237,27 @@ async def test_the_same_processable_is_started_once_unless_asked_otherwise(url: 
     assert anew.created
 
 
+async def test_many_are_started_in_one_call_each_of_them_once(url: str) -> None:
+    # Given one that was started before
+    async with running(url, DefaultProcess) as processes:
+        before = await processes.start(DefaultProcess, ("order", 2))
+        # When many are started
+        orders = [("order", number) for number in range(1, 6)]
+        started = await processes.start_all(DefaultProcess, orders, meta={"from": "import"})
+        results = [(await one.result())["result"]["order"] for one in started]
+    # Then there is one for each, in their order
+    assert results == [f"order:{number}" for number in range(1, 6)]
+    assert [one.created for one in started] == [True, False, True, True, True]
+    assert started[1].key == before.key
+
+
+async def test_of_many_none_is_started_if_one_names_nothing(sqlite_url: str) -> None:
+    async with running(sqlite_url, DefaultProcess) as processes:
+        with pytest.raises(InvalidInput, match="names no processable"):
+            await processes.start_all(DefaultProcess, ["order:1", "order"])
+        assert await processes.search() == []
+
+
 @pytest.mark.parametrize("subject", ["A-1", ":A-1", "order:", ("", "A-1")])
 async def test_a_processable_has_a_type_and_an_id(sqlite_url: str, subject: Any) -> None:
     async with running(sqlite_url, Subject) as processes:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from procession import NotFound
+from procession import InvalidInput, NotFound
 from procession.process import (
     CoolDown,
     Process,
@@ -55,6 +55,11 @@ def test_around_a_change_of_summer_time_the_window_is_where_the_wall_clock_is_in
 ) -> None:
     window = CoolDown(start=time(1, 30), end=time(2, 45), zone=WARSAW)
     assert window.covers(datetime.fromisoformat(moment)) is covered
+
+
+def test_a_window_is_of_whole_seconds() -> None:
+    with pytest.raises(InvalidInput, match="whole second"):
+        CoolDown(start=time(23, 50, 0, 1))
 
 
 def test_a_window_may_go_over_midnight() -> None:

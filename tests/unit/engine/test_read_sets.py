@@ -55,6 +55,20 @@ def test_mappings_and_conditions_on_the_way_are_foreseen() -> None:
     assert instance.ended_at is not None
 
 
+def test_results_that_are_mapped_out_are_the_first_local_variables_and_not_looked_for() -> None:
+    # Given a job whose results stay at its element, but for what its mappings let out
+    out = outputs(meta="=meta", status="=status", result="=result")
+    driver = Driver(bpmn(start() + job("t", mappings=out) + end(), "s>t t>e"))
+    driver.execute(c.StartInstance("p", variables={"meta": "{}", "status": "null", "result": "null"}))
+    # When it is completed with one that is let out, and one that is not
+    driver.execute(c.CompleteJob(*open_jobs(driver), {"status": '"SUCCESS"', "run": "1"}))
+    # Then nothing was missed
+    assert driver.rounds == 1
+    (instance,) = driver.records("process_instance")
+    values = {one.name: one.value for one in driver.records("variable") if one.scope_key == instance.key}
+    assert values == {"meta": "{}", "status": '"SUCCESS"', "result": "null"}
+
+
 def test_a_message_needs_few_rounds() -> None:
     body = start() + job("t") + boundary("b", "t", on_message("ping")) + script("x", "n + k", "r")
     driver = Driver(bpmn(body, "s>t b>x", definitions=message("ping")))

@@ -15,7 +15,7 @@ from procession.workflow import TaskHandlerConfig
 
 def task(config: TaskHandlerConfig) -> Task:
     """What `Procession.task` makes of it."""
-    return Task(type="t", signature=Signature(lambda: None), **config.as_task())
+    return Task(type="t", handler=Signature(lambda: None), **config.as_task())
 
 
 def seconds(config: TaskHandlerConfig, *failures: int) -> list[float]:

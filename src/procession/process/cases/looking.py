@@ -23,7 +23,7 @@ from procession.process.cases.progress import (
     Move,
     Progress,
 )
-from procession.process.running import at
+from procession.process.moments import at
 from procession.storage.searches.cases import root_variables, visits
 from procession.storage.searches.steps import InstanceFacts, instance_facts
 from procession.storage.searches.values import InstanceStatus

@@ -39,6 +39,7 @@ class SQLiteStorage(Storage):
     """A database file. One writing connection, used by one thread at a time."""
 
     turn_seconds = 0.008  # meanwhile no other process can write
+    works_here = True
 
     def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
