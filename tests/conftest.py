@@ -25,8 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: many tests wait most of the time."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are processors: many tests wait most of the time."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(scope="session")
