@@ -37,7 +37,7 @@ def zeebe(request: pytest.FixtureRequest) -> Iterator[Zeebe]:
     reason = zeebe_broker.missing()
     if reason is not None:
         pytest.fail(reason)
-    with zeebe_broker.running_zeebe() as broker:
+    with zeebe_broker.running_zeebe(settings=zeebe_broker.PATIENT) as broker:
         yield broker
 
 

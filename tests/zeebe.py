@@ -97,6 +97,10 @@ def download() -> Path:
     return HOME
 
 
+PATIENT = {"ZEEBE_BROKER_BACKPRESSURE_ENABLED": "false"}
+"""Settings for tests: on a busy machine a broker refuses commands because its disk is slow."""
+
+
 @contextlib.contextmanager
 def running_zeebe(
     *, memory: str | None = "512m", folder: Path | None = None, settings: Mapping[str, str] | None = None

@@ -34,7 +34,9 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     stories = Stories()
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(recorder.recording(stories))
-        broker = stack.enter_context(zeebe_broker.running_zeebe(settings=recorder.settings(port)))
+        broker = stack.enter_context(
+            zeebe_broker.running_zeebe(settings=zeebe_broker.PATIENT | recorder.settings(port))
+        )
         ours = stack.enter_context(running_procession())
         yield Pair(broker.address, stories, ours.address, ours.database)
 
