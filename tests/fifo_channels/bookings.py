@@ -10,14 +10,17 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import wraps
 from typing import Any, ClassVar
 
+from msgspec import structs
+
 from procession import Job, Procession
+from procession.broker import ActivatedJob
+from procession.client.job import JobHandler
+from procession.client.tasks import Task
 from procession.process import Channel, Process, ProcessError, ProcessResult, RetryPolicy, Status
 from tests.chaos.journal import Journal
 
@@ -47,26 +50,25 @@ class Watched(Procession):
         super().__init__(url, **options)
         self._witness = witness
 
-    def task(self, type: str, **options: Any) -> Callable[[Any], Any]:
-        register = super().task(type, **options)
-        return lambda handler: register(self._watched(handler))
+    def _handle(self, task: Task) -> None:
+        super()._handle(structs.replace(task, handler=_Known(task.handler, self._witness)))
 
-    def _watched(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        if asyncio.iscoroutinefunction(handler):
 
-            @wraps(handler)
-            async def watched_async(job: Job, *args: Any, **values: Any) -> Any:
-                _running.set((self._witness, job))
-                return await handler(job, *args, **values)
+class _Known(JobHandler):
+    """Lets what a handler calls know its job."""
 
-            return watched_async
+    def __init__(self, handler: JobHandler, witness: Witness) -> None:
+        self._handler = handler
+        self._witness = witness
+        self.is_async = handler.is_async
 
-        @wraps(handler)
-        def watched(job: Job, *args: Any, **values: Any) -> Any:
-            _running.set((self._witness, job))
-            return handler(job, *args, **values)
+    @property
+    def fetch(self) -> tuple[str, ...] | None:
+        return self._handler.fetch
 
-        return watched
+    def call(self, job: Job, activated: ActivatedJob) -> Any:
+        _running.set((self._witness, job))
+        return self._handler.call(job, activated)
 
 
 class Act:

@@ -80,6 +80,7 @@ def judge(outcome: Outcome, plan: Plan) -> None:
     complaints = judging.complaints()
     print(", ".join(f"{name} {count}" for name, count in figures(record, judging).items()), flush=True)
     assert complaints == []
+    assert figures(record, judging)["runs"] >= plan.processes // 2, "hardly a step ran: nothing is shown"
     assert outcome.struck.total() == plan.dangers
     # And the engine says the same of every process
     aborted = {start.n for start in record.starts.values() if start.key in record.abandoning}

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from procession.engine.records import ElementState, IncidentType, JobState
 from procession.storage.schema import tables
 from procession.storage.searches import open_reader
+from procession.storage.searches.reading import reading
 from tests.oracle.state import Element, Incident, Job, State, Subscription, Timer
 
 _INSTANCE_STATES = {1: "ACTIVATED", 2: "COMPLETING", 3: "COMPLETED", 4: "TERMINATING", 5: "TERMINATED"}
@@ -29,7 +30,7 @@ class Database:
         self._engine.dispose()
 
     def state(self, suffix: str) -> State:
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:  # one moment for all tables
             return _Reading(connection, suffix).state()
 
 
