@@ -12,7 +12,7 @@ import typer
 
 from procession.cli.database import ask
 from procession.cli.exits import EXIT_CODES
-from procession.cli.options import Format, Limit, OutputFormat
+from procession.cli.options import AppDatabase, Format, Limit, OutputFormat
 from procession.cli.output import moment, print_json, print_text, table
 from procession.cli.parsing import LOOPBACK, read_address, read_duration, read_json
 from procession.cli.running import serve as run_until_told
@@ -36,12 +36,6 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="MODULE:APP", help="Where the Procession app is, or its CaseManager, or a BusinessCase class."
-    ),
-]
-AppDatabase = Annotated[
-    str | None,
-    typer.Option(
-        "--db", envvar="PROCESSION_DB", metavar="URL", help="Database to use in place of the app's own."
     ),
 ]
 Case = Annotated[str, typer.Argument(metavar="NAME", help="A class or case id.")]

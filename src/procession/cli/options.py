@@ -28,6 +28,12 @@ Database = Annotated[
         "or a server, such as grpc://host:26500 or grpcs://host:26500.",
     ),
 ]
+AppDatabase = Annotated[
+    str | None,
+    typer.Option(
+        "--db", envvar="PROCESSION_DB", metavar="URL", help="Database to use in place of the app's own."
+    ),
+]
 Format = Annotated[OutputFormat, typer.Option("--format", help="Print a table, or JSON for programs.")]
 Limit = Annotated[
     int, typer.Option("--limit", min=1, metavar="N", help="Print at most so many of each list.")

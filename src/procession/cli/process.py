@@ -11,7 +11,7 @@ import typer
 
 from procession.cli.database import ask
 from procession.cli.exits import EXIT_CODES, ExitCode
-from procession.cli.options import Format, Limit, OutputFormat
+from procession.cli.options import AppDatabase, Format, Limit, OutputFormat
 from procession.cli.output import moment, print_json, print_text, table
 from procession.cli.parsing import read_duration, read_variables
 from procession.cli.targets import manager_at
@@ -32,12 +32,6 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="MODULE:APP", help="Where the Procession app is, or its ProcessManager, or a Process class."
-    ),
-]
-AppDatabase = Annotated[
-    str | None,
-    typer.Option(
-        "--db", envvar="PROCESSION_DB", metavar="URL", help="Database to use in place of the app's own."
     ),
 ]
 OfProcess = Annotated[
@@ -245,7 +239,7 @@ def work(
       procession process work shop:app 2251799813685252
     """
     manager = manager_at(target, db)
-    manager.held_back = key is not None
+    manager.leasing.held_back = key is not None
     duration = read_duration(limit, "--limit")
 
     async def _work() -> Status | None:

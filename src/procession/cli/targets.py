@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from procession.errors import InvalidInput, ProcessionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from procession import Procession
     from procession.process import Process, ProcessManager
     from procession.process.cases import BusinessCase, CaseManager
@@ -55,9 +57,9 @@ def manager_at(target: str, url: str | None) -> ProcessManager:
     Raises:
         InvalidInput: there is none.
     """
-    from procession.process import ProcessManager
+    from procession.process import ProcessManager, manager_of
 
-    return _extension_at(target, url, ProcessManager)
+    return _named(target, url, ProcessManager, manager_of)
 
 
 def cases_at(target: str, url: str | None) -> CaseManager:
@@ -66,9 +68,9 @@ def cases_at(target: str, url: str | None) -> CaseManager:
     Raises:
         InvalidInput: there is none.
     """
-    from procession.process.cases import CaseManager
+    from procession.process.cases import CaseManager, cases_of
 
-    return _extension_at(target, url, CaseManager)
+    return _named(target, url, CaseManager, cases_of)
 
 
 def class_at(target: str) -> type[Process] | type[BusinessCase]:
@@ -86,19 +88,13 @@ def class_at(target: str) -> type[Process] | type[BusinessCase]:
 M = TypeVar("M", "ProcessManager", "CaseManager")
 
 
-def _extension_at(target: str, url: str | None, kind: type[M]) -> M:
+def _named(target: str, url: str | None, kind: type[M], of_app: Callable[[Procession], M]) -> M:
     from procession import Procession
 
     found = load(target)
-    if isinstance(found, Procession):
-        manager = found.extension(kind)
-        if manager is None:
-            raise InvalidInput(f"the app {target} has no {kind.__name__}: make one with {kind.__name__}(app)")
-    else:
-        made = _manager(found, target, url)
-        if not isinstance(made, kind):
-            raise InvalidInput(f"{target} has no {kind.__name__}")
-        manager = made
+    manager = of_app(found) if isinstance(found, Procession) else _manager(found, target, url)
+    if not isinstance(manager, kind):
+        raise InvalidInput(f"{target} has no {kind.__name__}")
     if url is not None:
         manager.app.url = url
     return manager

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from msgspec import structs
-
 from procession.model import (
-    Body,
     Expression,
     FlowNode,
     IoMapping,
     JobDefinition,
     Kind,
     Process,
-    SequenceFlow,
 )
 from procession.process.blueprint import Blueprint, Step
+from procession.process.diagrams import body, flow
 
 START, TURN, END = "start", "turn", "end"
 HANDLER, PHASE = "handler", "phase"
@@ -36,15 +33,12 @@ def compile(blueprint: Blueprint) -> Process:
         *tasks,
         FlowNode(id=END, kind=Kind.END_EVENT),
     ]
-    flows = tuple(
-        SequenceFlow(id=f"{one.id}-to-{other.id}", source=one.id, target=other.id)
-        for one, other in pairwise(nodes)
-    )
+    flows = [flow(one.id, other.id) for one, other in pairwise(nodes)]
     return Process(
         id=blueprint.process_id,
         name=blueprint.label,
         version_tag=blueprint.version_tag,
-        body=Body(nodes=tuple(_linked(node, flows) for node in nodes), flows=flows),
+        body=body(nodes, flows),
     )
 
 
@@ -66,12 +60,4 @@ def _turn(channel: str) -> FlowNode:
     job_type = Expression(f'"{CHANNEL_JOB}." + (if channel = null then "{channel}" else channel)')
     return FlowNode(
         id=TURN, kind=Kind.SERVICE_TASK, name="Wait for the turn", job=JobDefinition(type=job_type)
-    )
-
-
-def _linked(node: FlowNode, flows: tuple[SequenceFlow, ...]) -> FlowNode:
-    return structs.replace(
-        node,
-        incoming=tuple(flow.id for flow in flows if flow.target == node.id),
-        outgoing=tuple(flow.id for flow in flows if flow.source == node.id),
     )

@@ -19,23 +19,23 @@ from procession.errors import InvalidInput, Unsupported
 from procession.operations.alerts import AlertDesk, channel_for, incident_alert
 from procession.operations.alerts import Channel as AlertChannel
 from procession.process.base import Process
-from procession.process.blueprint import Blueprint, read
+from procession.process.blueprint import Blueprint
+from procession.process.catalogue import Catalogue
 from procession.process.channel import Channel
 from procession.process.channels import PROCESS_ID, Turns
-from procession.process.cool_down import CoolDown, Gate
+from procession.process.cool_down import CoolDown
 from procession.process.deploying import Versions, deploy, warn_of_strangers
 from procession.process.info import ProcessDetail, ProcessInfo
-from procession.process.looking import Looker, class_version
+from procession.process.leasing import Leasing
+from procession.process.looking import Looker
 from procession.process.migrating import Migrations
 from procession.process.moments import at
-from procession.process.policy import RetryPolicy
 from procession.process.recording import capture_logs
 from procession.process.repairing import Bulk, Repairs, each
 from procession.process.result import Processable
 from procession.process.running import GOTO, StepHandler
 from procession.process.status import Status
 from procession.process.sync import SyncProcesses
-from procession.storage.searches.steps import InstanceFacts
 from procession.storage.searches.turns import work_is_left
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("procession.process")
 
-TICK_SECONDS = 1.0
 RUN_LIMIT = timedelta(minutes=5)
 LOOK_SECONDS = 0.05
 STARTED_AT_ONCE = 1000
@@ -82,22 +81,18 @@ class ProcessManager(Extension):
         lease: timedelta = DEFAULT_TIMEOUT,
     ) -> None:
         self.app = app
-        self._gate = Gate(cool_down)
-        self.held_back = False
-        """Whether this process leases no steps at all: somebody runs a single one by hand."""
+        self.leasing = Leasing(app, cool_down)
         self._concurrency = concurrency
         self._lease = lease
-        self.registered: dict[tuple[str, int], Blueprint] = {}
+        self._catalogue = Catalogue()
+        self.registered = self._catalogue.registered
         """By process id and class version."""
         self._deploys = True
         self._versions: Versions = {}
-        self._workers: list[Worker] = []
-        self._ticking: asyncio.Task[None] | None = None
-        self._pausing = asyncio.Lock()
         self._turns: Turns | None = None
-        self._repairs = Repairs(app, self._looker, self._policy)
+        self._repairs = Repairs(app, self._looker, self._catalogue.policy)
         self._migrations = Migrations(app, self._looker, self.registered)
-        self._desk = AlertDesk([channel_for(one) if isinstance(one, str) else one for one in alerts])
+        self._desk = AlertDesk([channel_for(one) for one in alerts])
         if alerts:
             app.on_incident(self._alert)
         app.extend(self)
@@ -113,27 +108,16 @@ class ProcessManager(Extension):
         Raises:
             InvalidInput: a class has faults, all of which are named; or it is registered already.
         """
-        labelled: list[tuple[type[Process], str | None]] = []
-        for one in kinds:
-            labelled += list(one.items()) if isinstance(one, Mapping) else [(one, None)]
-        blueprints = [read(kind, label) for kind, label in labelled]
-        for blueprint in blueprints:
-            identity = (blueprint.process_id, blueprint.version)
-            if identity in self.registered:
-                other = self.registered[identity].kind.__name__
-                raise InvalidInput(
-                    f"process {blueprint.kind.__name__}: version {identity[1]} of {identity[0]!r} is "
-                    f"{other} already"
-                )
-            self.registered[identity] = blueprint
+        for blueprint in self._catalogue.add(kinds):
             self._handle(blueprint)
 
     def _handle(self, blueprint: Blueprint) -> None:
+        leasing = self.leasing
         for step in blueprint.steps:
             self.app._handle(
                 Task(
                     type=blueprint.job_type(step),
-                    handler=StepHandler(blueprint, step, self._milliseconds, self._gate, self._rest),
+                    handler=StepHandler(blueprint, step, leasing.now, leasing.gate, leasing.rest),
                     backoff=step.retry.after(1),
                     backoff_factor=1,
                     timeout=self._lease,
@@ -146,29 +130,15 @@ class ProcessManager(Extension):
     @property
     def blueprints(self) -> list[Blueprint]:
         """What is registered, by process id and class version."""
-        return [one for _, one in sorted(self.registered.items(), key=lambda item: item[0])]
+        return self._catalogue.blueprints
 
     def now(self) -> datetime:
         """The engine's time."""
-        return at(self._milliseconds())
-
-    def _milliseconds(self) -> int:
-        return self.app._backend.now()
-
-    def may_begin(self) -> bool:
-        """Whether steps begin just now. Any thread may ask."""
-        if not self.cools():
-            return True
-        self._rest()
-        return False
-
-    def _rest(self) -> None:
-        """Lease no more steps, soon. Any thread may ask for it."""
-        self.app._backend.inbox.call(self._obey_soon)
+        return at(self.leasing.now())
 
     def cools(self) -> bool:
         """Whether it is in the cool-down window."""
-        return self._gate.is_shut(self._milliseconds())
+        return self.leasing.cools()
 
     def sync(self, app: SyncProcession) -> SyncProcesses:
         """The same without `await`, on the facade of its app: `with manager.app.sync() as app: ...`."""
@@ -189,7 +159,7 @@ class ProcessManager(Extension):
     async def prepare(self) -> None:
         if not self._deploys:
             return
-        fifo = {one.kind.channel.name for one in self.blueprints if one.kind.channel.fifo}
+        fifo = self._catalogue.strict_channels
         if fifo and is_remote(self.app.url):
             raise Unsupported(
                 f"strict channels ({', '.join(sorted(fifo))}) need the database; give the app its URL"
@@ -200,12 +170,10 @@ class ProcessManager(Extension):
 
     async def begin(self, workers: Sequence[Worker]) -> None:
         await asyncio.to_thread(warn_of_strangers, self.app, self.blueprints)
-        types = set(self.job_types)
-        self._workers = [worker for worker in workers if worker.task.type in types]
         capture_logs()
         self._desk.open()
-        await self._obey()
-        self._ticking = asyncio.create_task(self._tick())
+        types = set(self._catalogue.job_types)
+        await self.leasing.begin([worker for worker in workers if worker.task.type in types])
 
     def drain(self) -> None:
         if self._turns is not None:
@@ -213,41 +181,12 @@ class ProcessManager(Extension):
 
     async def end(self) -> None:
         self.drain()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.gather(self._ticking, return_exceptions=True)
-            self._ticking = None
-            await self._desk.close(self.app.grace)
-        self._workers = []
-
-    @property
-    def job_types(self) -> list[str]:
-        """Of all steps."""
-        return [one.job_type(step) for one in self.blueprints for step in one.steps]
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            await self._obey()
-
-    def _obey_soon(self) -> None:
-        if self._ticking is not None:
-            obeying = asyncio.ensure_future(self._obey())
-            self._ticking.add_done_callback(lambda _: obeying.cancel())
-
-    async def _obey(self) -> None:
-        """Lease steps when they may begin, and none when not."""
-        async with self._pausing:
-            if self.held_back or self.cools():
-                for worker in self._workers:
-                    await worker.pause()
-            else:
-                for worker in self._workers:
-                    worker.resume()
+        await self.leasing.end()
+        await self._desk.close(self.app.grace)
 
     def _alert(self, notice: IncidentNotice) -> None:
         """Tell people of what is held; INFO and WARNING are seen in lists."""
-        known = {process_id for process_id, _ in self.registered}
+        known = self._catalogue.process_ids
         if notice.process_id not in known or notice.message.startswith((Status.INFO, Status.WARNING)):
             return
         step = f"procession process restart MODULE:APP {notice.instance_key}, or abandon it"
@@ -345,13 +284,7 @@ class ProcessManager(Extension):
         Raises:
             InvalidInput: nothing is.
         """
-        for one in reversed(self.blueprints):
-            names = (one.kind.__name__, one.process_id, one.label)
-            if one.kind is kind or (isinstance(kind, str) and kind in names):
-                return one
-        name = kind if isinstance(kind, str) else kind.__name__
-        known = ", ".join(one.kind.__name__ for one in self.blueprints) or "nothing"
-        raise InvalidInput(f"process {name!r} is not registered; there are: {known}")
+        return self._catalogue.of(kind)
 
     # --- looking ----------------------------------------------------------------------------------
 
@@ -450,15 +383,8 @@ class ProcessManager(Extension):
         if process is not None:
             chosen = [self.blueprint_of(process).process_id]
         else:
-            chosen = sorted({process_id for process_id, _ in self.registered})
+            chosen = sorted(self._catalogue.process_ids)
         return await self._migrations.outdated(chosen, from_version)
-
-    def _policy(self, facts: InstanceFacts) -> RetryPolicy:
-        version = class_version(facts.version_tag) or 0
-        blueprint = self.registered.get((facts.info.process_id, version))
-        steps = {step.name: step for step in blueprint.steps} if blueprint is not None else {}
-        step = steps.get(facts.element_id or "")
-        return step.retry if step is not None else RetryPolicy()
 
     # --- runs that end ----------------------------------------------------------------------------
 
@@ -473,14 +399,12 @@ class ProcessManager(Extension):
             if not await asyncio.to_thread(self._work_is_left, worker):
                 break
             await asyncio.sleep(LOOK_SECONDS)
-        self.held_back = True
-        await self._obey()
-        await asyncio.gather(*(worker.idle() for worker in self._workers))
+        await self.leasing.stop()
 
     def _work_is_left(self, worker: str) -> bool:
         engine = self.app._backend.reader("looking for what is due")
         lines = {} if self._turns is None else self._turns.lines
-        return work_is_left(engine, self.job_types, worker, PROCESS_ID, lines)
+        return work_is_left(engine, self._catalogue.job_types, worker, PROCESS_ID, lines)
 
     async def work_one(self, key: int, limit: timedelta = RUN_LIMIT) -> Status:
         """Run one process now, whatever it waits for, until it ends, fails or is held, or `limit` is over.
@@ -490,7 +414,7 @@ class ProcessManager(Extension):
             WrongState: a worker is at it.
         """
         end = self.now() + limit
-        return await self._repairs.work(key, self.may_begin, lambda: self.now() >= end)
+        return await self._repairs.work(key, self.leasing.may_begin, lambda: self.now() >= end)
 
 
 def manager_of(app: Procession) -> ProcessManager:

@@ -87,7 +87,7 @@ class WorkflowBuilder:
         Raises:
             InvalidInput: a text means no channel.
         """
-        self._channels.extend(channel_for(one) if isinstance(one, str) else one for one in channels)
+        self._channels.extend(channel_for(one) for one in channels)
         return self
 
     def run(self) -> Workflow:

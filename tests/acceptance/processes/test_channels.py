@@ -381,15 +381,15 @@ async def test_a_process_that_is_moved_out_of_the_line_runs_all_its_steps(url: s
     async with running(url, Held, HeldV2) as processes:
         await comes_to(processes, first, Status.ERROR)
         # When the one behind is moved to a version without a strict channel, while nobody runs its steps
-        processes.held_back = True
-        await processes._obey()
+        processes.leasing.held_back = True
+        await processes.leasing.obey()
         moved = await processes.migrate_all([second])
         # And the first one is over
         await processes.abandon(first, "why")
         await asyncio.sleep(0.3)  # its turn comes, which it does not need any more
         waiting = (await processes.show(second)).info
-        processes.held_back = False
-        await processes._obey()
+        processes.leasing.held_back = False
+        await processes.leasing.obey()
         await comes_to(processes, second, Status.SUCCESS)
     # Then no step was taken for its turn
     assert (moved.done, waiting.step) == ([second], "write")

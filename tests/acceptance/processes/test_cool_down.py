@@ -138,7 +138,7 @@ async def rests(manager: ProcessManager) -> None:
     """Wait until no worker asks for steps any more."""
 
     async def paused() -> bool:
-        return all(worker._paused for worker in manager._workers)
+        return all(worker._paused for worker in manager.leasing.workers)
 
     await until(paused, lambda paused: paused)
 

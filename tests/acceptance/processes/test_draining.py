@@ -55,11 +55,11 @@ async def test_a_drained_app_finishes_its_step_and_begins_no_other(sqlite_url: s
         draining = asyncio.create_task(processes.app.drain())
         await asyncio.sleep(0)
         another = await processes.start(Slow, ("order", "A-2"))
-        await processes._obey()
+        await processes.leasing.obey()
         assert not draining.done()
         Slow.go.set()
         await asyncio.wait_for(draining, PATIENCE)
-        await processes._obey()
+        await processes.leasing.obey()
 
         # Then nothing else was begun
         assert (await processes.show(another.key)).history == []

@@ -56,8 +56,8 @@ async def began(url: str, kind: type[Process], status: Status, meta: dict[str, A
 async def left(url: str, kind: type[Process], **options: Any) -> int:
     """The key of a process that nobody has begun to work on."""
     async with running(url, kind) as processes:
-        processes.held_back = True
-        await processes._obey()
+        processes.leasing.held_back = True
+        await processes.leasing.obey()
         return (await processes.start(kind, ORDER, **options)).key
 
 

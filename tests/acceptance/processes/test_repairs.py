@@ -128,8 +128,8 @@ async def test_a_process_nobody_has_begun_is_pending_and_can_be_abandoned(sqlite
 
 
 async def hold_back(processes: ProcessManager) -> None:
-    processes.held_back = True
-    await processes._obey()
+    processes.leasing.held_back = True
+    await processes.leasing.obey()
 
 
 async def test_many_are_repaired_together_and_those_that_refuse_are_told(url: str) -> None:

@@ -107,7 +107,7 @@ async def test_no_step_begins_in_the_window_and_none_is_leased(url: str) -> None
 
             async def at_rest() -> tuple[int, bool]:
                 runs = (await processes.show(instance.key)).history
-                return len(runs), all(worker._paused for worker in processes._workers)
+                return len(runs), all(worker._paused for worker in processes.leasing.workers)
 
             # When the window is there, then the second step is not begun, and nobody asks for it
             await until(at_rest, lambda seen: seen == (1, True))
@@ -188,8 +188,8 @@ async def test_one_process_is_run_by_hand_whatever_it_waits_for(url: str, proble
     async with running(url, Work) as processes:
         instance = await processes.start(Work, ORDER)
         await comes_to(processes, instance.key, Status.RETRY, Status.ERROR)
-        processes.held_back = True
-        await processes._obey()
+        processes.leasing.held_back = True
+        await processes.leasing.obey()
         other = await processes.start(Work, ("order", "A-2"))
         # When it is run by hand, first in vain
         again = await processes.work_one(instance.key)
@@ -208,8 +208,8 @@ async def test_one_process_is_run_by_hand_whatever_it_waits_for(url: str, proble
 async def test_work_by_hand_runs_all_steps_of_a_process_nobody_has_begun(sqlite_url: str) -> None:
     Work.problem = None
     async with running(sqlite_url, Work) as processes:
-        processes.held_back = True
-        await processes._obey()
+        processes.leasing.held_back = True
+        await processes.leasing.obey()
         instance = await processes.start(Work, ORDER)
         status = await processes.work_one(instance.key)
     assert status is Status.SUCCESS

@@ -125,8 +125,8 @@ async def test_a_version_whose_code_nobody_has_is_told(url: str, caplog: pytest.
         async with running(url, V1) as processes:
             old = await processes.start(V1, ORDER)
             await comes_to(processes, old.key, Status.ERROR)
-            processes.held_back = True
-            await processes._obey()
+            processes.leasing.held_back = True
+            await processes.leasing.obey()
             await processes.restart(old.key)
     finally:
         V1.open = True

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
-import socket
-import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -15,13 +12,13 @@ from typing import Self
 import uvicorn
 
 from procession.broker import Readiness
-from procession.errors import InvalidInput, ProcessionError
 from procession.gateway.api.app import GatewayApp
 from procession.gateway.api.connections import KEEP_ALIVE_SECONDS, PunctualConnection
 from procession.gateway.api.counters import Counters
 from procession.gateway.api.forwarding import Forwarder
 from procession.gateway.api.routes import Routes
 from procession.gateway.api.watching import Watch
+from procession.gateway.http import HttpServer, bind, configured
 from procession.gateway.listen import Listen
 from procession.operations.registry import Registry
 
@@ -29,7 +26,6 @@ GRACE = timedelta(seconds=30)
 PATIENCE = timedelta(minutes=10)
 HEAD_BYTES = 64 * 1024
 """The largest head of a request."""
-BACKLOG = 2048
 _OTHER_FILES = 64
 """Beside connections."""
 
@@ -78,12 +74,12 @@ class ApiGateway:
         try:
             config = self._config()
             await self._watch.load()
-            bound = _bind(self.listen)
+            bound = bind(self.listen)
         except BaseException:
             await self._registry.close()
             raise
         self.port = bound.getsockname()[1]
-        self._server = _Server(config)
+        self._server = HttpServer(config)
         self._serving = asyncio.create_task(self._server.serve([bound]))
         self._watching = asyncio.create_task(self._watch.run())
         return self
@@ -91,33 +87,19 @@ class ApiGateway:
     def _config(self) -> uvicorn.Config:
         forwarder = Forwarder(self.routes, self._watch, self._counters, trusted=self._trusted)
         app = GatewayApp(self.routes, self._watch, self._counters, forwarder, limit=_limit())
-        listen = self.listen
-        if (listen.certificate is None) != (listen.key is None):
-            raise InvalidInput("TLS needs both a certificate and its key")
-        config = uvicorn.Config(
+        return configured(
             app,
+            self.listen,
             http=PunctualConnection,
             ws="none",
-            lifespan="off",
             interface="asgi3",
-            log_config=None,
-            log_level="critical",  # what is worth a line, we say ourselves
-            access_log=False,
+            log_level="critical",
             proxy_headers=False,
-            server_header=False,
             date_header=False,  # servers have their own
             h11_max_incomplete_event_size=HEAD_BYTES,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, round(self._grace.total_seconds())),
-            backlog=BACKLOG,
-            ssl_certfile=listen.certificate,
-            ssl_keyfile=listen.key,
         )
-        try:
-            config.load()
-        except (OSError, ssl.SSLError) as error:
-            raise InvalidInput(f"the certificate or its key cannot be used: {error}") from error
-        return config
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -141,22 +123,6 @@ class ApiGateway:
             self._was_ready = fault is None
             self._since = datetime.now(UTC)
         return Readiness(ready=fault is None, since=self._since, reason=fault)
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whom they are for."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _bind(listen: Listen) -> socket.socket:
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    try:
-        return socket.create_server((listen.host, listen.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise ProcessionError(f"nothing can listen on {listen.address}: {error.strerror}") from None
 
 
 def _limit() -> int:

@@ -12,8 +12,8 @@ from procession.operations.alerts.mail import MailChannel, MailSecurity
 from procession.operations.alerts.webhook import WebhookChannel
 
 
-def channel_for(url: str) -> Channel:
-    """The channel a URL text means.
+def channel_for(given: Channel | str) -> Channel:
+    """The channel itself, or the one a URL text means.
 
     - `log:` writes to the logger `procession.alerts`;
     - `smtp://user:password@host:587/?to=a@x.org&to=b@x.org&from=c@x.org` sends mail over STARTTLS,
@@ -25,6 +25,9 @@ def channel_for(url: str) -> Channel:
     Raises:
         InvalidInput: the text means no channel.
     """
+    if isinstance(given, Channel):
+        return given
+    url = given
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -73,7 +73,7 @@ class Commands:
         self.upgrade = upgrade
         self._service = service
         self._lease = _checked(lease)
-        channels = [channel_for(one) if isinstance(one, str) else one for one in alerts]
+        channels = [channel_for(one) for one in alerts]
         self._alerts = AlertBox(channels or [LogChannel()])
         self._registry = Registry()
         self._opened: LockStore | None = None

@@ -7,10 +7,7 @@ A reply can be caught from the very moment the request is on its way: both begin
 
 from __future__ import annotations
 
-from msgspec import structs
-
 from procession.model import (
-    Body,
     Expression,
     FlowNode,
     IoMapping,
@@ -24,6 +21,7 @@ from procession.model import (
 )
 from procession.process.cases.blueprint import CaseBlueprint, Stage
 from procession.process.cases.progress import Move
+from procession.process.diagrams import body, flow
 
 START, CHOOSE, DECIDE, DELAY = "case-started", "choose-stage", "what-next", "wait-delay"
 ASK, SEND, AWAIT, REPLY, LATE = "ask-service", "send-request", "await-reply", "got-reply", "reply-late"
@@ -39,19 +37,18 @@ def compile(blueprint: CaseBlueprint) -> Process:
         FlowNode(id=CHOOSE, kind=Kind.EXCLUSIVE_GATEWAY, name="Which stage?"),
         *(_stage(blueprint, one) for one in blueprint.stages),
         FlowNode(
-            id=DECIDE, kind=Kind.EXCLUSIVE_GATEWAY, name="And then?", default_flow=_flow_id(DECIDE, CHOOSE)
+            id=DECIDE, kind=Kind.EXCLUSIVE_GATEWAY, name="And then?", default_flow=flow(DECIDE, CHOOSE).id
         ),
         *_delay(),
         *_request(blueprint),
         FlowNode(id=FINISHED, kind=Kind.END_EVENT, name="Finished"),
         FlowNode(id=FAILED, kind=Kind.END_EVENT, name="Failed"),
     ]
-    flows = tuple(_flows(blueprint))
     return Process(
         id=blueprint.process_id,
         name=blueprint.label,
         version_tag=blueprint.api,
-        body=Body(nodes=tuple(_linked(node, flows) for node in nodes), flows=flows),
+        body=body(nodes, _flows(blueprint)),
     )
 
 
@@ -94,26 +91,26 @@ def _request(blueprint: CaseBlueprint) -> list[FlowNode]:
 
 
 def _flows(blueprint: CaseBlueprint) -> list[SequenceFlow]:
-    flows = [_flow(START, CHOOSE)]
+    flows = [flow(START, CHOOSE)]
     for stage in blueprint.stages:
         chosen = f'case.stage = "{stage.name}"'
         if stage.name == blueprint.first:  # started by somebody who knows nothing of stages
             chosen = f"case = null or {chosen}"
-        flows += [_flow(CHOOSE, stage.name, chosen), _flow(stage.name, DECIDE)]
+        flows += [flow(CHOOSE, stage.name, chosen), flow(stage.name, DECIDE)]
     flows += [
-        _flow(DECIDE, CHOOSE),
+        flow(DECIDE, CHOOSE),
         _moved(Move.DELAY, DELAY),
-        _flow(DELAY, CHOOSE),
+        flow(DELAY, CHOOSE),
         _moved(Move.REQUEST, ASK),
-        _flow(ASK, SEND),
-        _flow(ASK, AWAIT),
-        _flow(AWAIT, REPLY),
-        _flow(AWAIT, LATE),
-        _flow(REPLY, ANSWERED),
-        _flow(LATE, ANSWERED),
-        _flow(SEND, GO_ON),
-        _flow(ANSWERED, GO_ON),
-        _flow(GO_ON, CHOOSE),
+        flow(ASK, SEND),
+        flow(ASK, AWAIT),
+        flow(AWAIT, REPLY),
+        flow(AWAIT, LATE),
+        flow(REPLY, ANSWERED),
+        flow(LATE, ANSWERED),
+        flow(SEND, GO_ON),
+        flow(ANSWERED, GO_ON),
+        flow(GO_ON, CHOOSE),
         _moved(Move.FINISH, FINISHED),
         _moved(Move.FAIL, FAILED),
     ]
@@ -121,25 +118,4 @@ def _flows(blueprint: CaseBlueprint) -> list[SequenceFlow]:
 
 
 def _moved(move: Move, target: str) -> SequenceFlow:
-    return _flow(DECIDE, target, f'case.move = "{move}"')
-
-
-def _flow(source: str, target: str, condition: str | None = None) -> SequenceFlow:
-    return SequenceFlow(
-        id=_flow_id(source, target),
-        source=source,
-        target=target,
-        condition=None if condition is None else Expression(condition),
-    )
-
-
-def _flow_id(source: str, target: str) -> str:
-    return f"{source}-to-{target}"
-
-
-def _linked(node: FlowNode, flows: tuple[SequenceFlow, ...]) -> FlowNode:
-    return structs.replace(
-        node,
-        incoming=tuple(flow.id for flow in flows if flow.target == node.id),
-        outgoing=tuple(flow.id for flow in flows if flow.source == node.id),
-    )
+    return flow(DECIDE, target, f'case.move = "{move}"')

@@ -99,7 +99,7 @@ class CaseManager(Extension):
         self._senders: list[Worker] = []
         """The workers that send requests."""
         self._watch: Watch | None = None
-        self._desk = AlertDesk([channel_for(one) if isinstance(one, str) else one for one in alerts])
+        self._desk = AlertDesk([channel_for(one) for one in alerts])
         if alerts:
             app.on_incident(self._alert)
         app.extend(self)
@@ -130,7 +130,7 @@ class CaseManager(Extension):
             task = self.app.task(
                 blueprint.job_type(stage), concurrency=self._concurrency, max_runtime=longest
             )
-            task(StageRunner(blueprint, stage, self._keys).handler)
+            task(StageRunner(blueprint, stage, self._keys, hiding).handler)
         asker = self._askers[blueprint.process_id] = Asker(blueprint, hiding)
         self.app.task(blueprint.send_type, concurrency=REQUESTS_AT_ONCE)(asker.handle)
 

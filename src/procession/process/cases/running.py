@@ -52,11 +52,11 @@ class _Final(Exception):
 class StageRunner:
     """Handles the jobs of one stage."""
 
-    def __init__(self, blueprint: CaseBlueprint, stage: Stage, keys: Keyring) -> None:
+    def __init__(self, blueprint: CaseBlueprint, stage: Stage, keys: Keyring, hiding: Hiding) -> None:
         self._blueprint = blueprint
         self._stage = stage
         self._keys = keys
-        self._hiding = Hiding(blueprint.kind.HIDDEN, keys)
+        self._hiding = hiding
         self._call = getattr(blueprint.kind, stage.name)
         self._logger = logging.getLogger(f"procession.case.{blueprint.case_id}")
 
