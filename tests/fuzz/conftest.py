@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.fuzz.memory import Probe
 from tests.fuzz.target import Target, target_of
 from tests.gateway.servers import database, serving
 
@@ -37,3 +39,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     folder = tmp_path_factory.mktemp("fuzz")
     with serving(database(folder), log=folder / "server.log") as served:
         yield target_of(served, folder / "server.log")
+
+
+@pytest.fixture
+def probed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
+    """Ask for it before `target`, whose memory it tells then."""
+    return Probe(tmp_path, monkeypatch)

@@ -46,12 +46,6 @@ class Target:
         said = self._said()
         assert not re.search("Traceback|ERROR|Exception", said), said
 
-    def resident_bytes(self) -> int:
-        """The memory the server has now (Linux)."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) * 1024
-
     def _said(self) -> str:
         return self._log.read_text(errors="replace")
 
