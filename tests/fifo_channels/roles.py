@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from procession import InvalidInput, Procession, ResourceExhausted, StorageError
 from procession.process import ProcessManager
-from procession.process.repairing import Bulk
+from procession.process.bulk import Bulk
 from tests.chaos.journal import Journal
 from tests.chaos.roles import closing
 from tests.chaos.teller import insist

@@ -2,13 +2,13 @@
 
 from procession.errors import ProcessEnded, ProcessError
 from procession.process.base import Process, Task
+from procession.process.bulk import Bulk
 from procession.process.channel import Channel
 from procession.process.cool_down import CoolDown
 from procession.process.info import Aborted, ProcessDetail, ProcessInfo
 from procession.process.manager import ProcessManager, manager_of
 from procession.process.policy import RetryPolicy
 from procession.process.recording import LogLine, Payload, StepRun
-from procession.process.repairing import Bulk
 from procession.process.result import Processable, ProcessResult
 from procession.process.status import Status
 

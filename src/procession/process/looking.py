@@ -16,14 +16,14 @@ from procession.process.moments import at
 from procession.process.recording import StepRun
 from procession.process.result import Processable
 from procession.process.status import HOLDING, Status
-from procession.storage.searches.steps import InstanceFacts, instance_facts, step_visits
+from procession.storage.searches.steps import LIST_LIMIT, InstanceFacts, instance_facts, step_visits
 from procession.storage.searches.values import IncidentKind, InstanceStatus
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
 NAMES = ("meta", "processable", "channel", "status", "result", "aborted")
-PAGE = 500
+PAGE = LIST_LIMIT
 _RUNS = msgspec.json.Decoder(StepRun)
 _UNFINISHED = frozenset({Status.PENDING, Status.IN_PROGRESS, Status.RETRY, Status.ERROR, Status.EXCEPTION})
 """Statuses that only a running instance has."""
@@ -93,10 +93,17 @@ class Looker:
         Raises:
             NotFound: there is none with this key, or it is of no registered process.
         """
-        found = instance_facts(self._engine, list(self._labels), names=NAMES, local=HELD, key=key)
-        if not found:
-            raise NotFound(f"there is no process with key {key} among those registered", key=key)
-        return found[0]
+        found = self.facts_of([key]).get(key)
+        if found is None:
+            raise unknown(key)
+        return found
+
+    def facts_of(self, keys: Sequence[int]) -> dict[int, InstanceFacts]:
+        """Of those that there are, PAGE at most."""
+        found = instance_facts(
+            self._engine, list(self._labels), names=NAMES, local=HELD, keys=keys, limit=PAGE
+        )
+        return {one.info.key: one for one in found}
 
     def detail(self, key: int) -> ProcessDetail:
         """One process with its history.
@@ -120,7 +127,7 @@ class Looker:
 
     def info(self, facts: InstanceFacts) -> ProcessInfo:
         info, job = facts.info, facts.job
-        status = self._status(facts)
+        status = self.status(facts)
         version = class_version(facts.version_tag)
         meta = facts.variables.get("meta")
         display = meta.get("display") if isinstance(meta, dict) else None
@@ -143,7 +150,7 @@ class Looker:
             job_key=job.key if job is not None else None,
         )
 
-    def _status(self, facts: InstanceFacts) -> Status:
+    def status(self, facts: InstanceFacts) -> Status:
         if facts.info.state is InstanceStatus.TERMINATED:
             return Status.ABORTED
         if facts.info.state is InstanceStatus.COMPLETED:
@@ -175,6 +182,10 @@ class Looker:
         if facts.element_id == "turn":
             return "waits for its turn in the channel"
         return facts.job.error_message if facts.job is not None and facts.job.failures else None
+
+
+def unknown(key: int) -> NotFound:
+    return NotFound(f"there is no process with key {key} among those registered", key=key)
 
 
 def _by(item: tuple[tuple[str, int], Blueprint]) -> tuple[str, int]:

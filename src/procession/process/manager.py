@@ -20,6 +20,7 @@ from procession.operations.alerts import AlertDesk, channel_for, incident_alert
 from procession.operations.alerts import Channel as AlertChannel
 from procession.process.base import Process
 from procession.process.blueprint import Blueprint
+from procession.process.bulk import Bulk
 from procession.process.catalogue import Catalogue
 from procession.process.channel import Channel
 from procession.process.channels import PROCESS_ID, Turns
@@ -31,7 +32,7 @@ from procession.process.looking import Looker
 from procession.process.migrating import Migrations
 from procession.process.moments import at
 from procession.process.recording import capture_logs
-from procession.process.repairing import Bulk, Repairs, each
+from procession.process.repairing import Repairs, aborting
 from procession.process.result import Processable
 from procession.process.running import GOTO, StepHandler
 from procession.process.status import Status
@@ -344,17 +345,17 @@ class ProcessManager(Extension):
             NotFound: there is none of the registered ones with this key.
             WrongState: it has ended, or a worker is at it.
         """
-        await self._repairs.abandon(key, reason=reason, by=by, origin=origin, at=self.now())
+        await self._repairs.abandon(key, aborting(reason, by, origin, self.now()))
 
     async def restart_all(self, keys: Sequence[int]) -> Bulk:
         """Restart many; those that are refused stop no other."""
-        return await each(keys, self.restart)
+        return await self._repairs.restart_all(keys)
 
     async def abandon_all(
         self, keys: Sequence[int], reason: str, *, by: str | None = None, origin: str | None = None
     ) -> Bulk:
         """Abandon many; those that are refused stop no other."""
-        return await each(keys, lambda key: self.abandon(key, reason, by=by, origin=origin))
+        return await self._repairs.abandon_all(keys, aborting(reason, by, origin, self.now()))
 
     async def migrate(self, key: int) -> None:
         """Move a process that no worker is at to the newest registered version of its class: it goes on at

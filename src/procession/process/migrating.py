@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from procession.engine import commands as c
 from procession.errors import WrongState
 from procession.process.blueprint import Blueprint
+from procession.process.bulk import Bulk, each
 from procession.process.compiling import TURN
 from procession.process.looking import Looker, Registered, class_version
-from procession.process.repairing import Bulk, each
 from procession.storage.searches.steps import (
     InstanceFacts,
     TaggedDefinition,
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from procession.client.app import Procession
 
-log = logging.getLogger("procession.process")
+T = TypeVar("T")
+R = TypeVar("R")
 
-AT_ONCE = 100
-"""Processes that are moved side by side."""
+log = logging.getLogger("procession.process")
 
 
 class Migrations:
@@ -48,36 +48,29 @@ class Migrations:
             WrongState: it has ended, is on that version already, its step becomes none, or a worker is at
                 it. Nothing has changed.
         """
-        looker = self._looker()
-        facts = await asyncio.to_thread(looker.facts, key)
+        facts = await asyncio.to_thread(self._looker().facts, key)
+        await self._migrate(facts, _Deployed(self._engine()))
+
+    async def migrate_all(self, keys: Iterable[int]) -> Bulk:
+        """Move many; those that are refused stop no other."""
+        deployed = _Deployed(self._engine())
+        return await each(self._looker(), keys, lambda facts: self._migrate(facts, deployed))
+
+    async def _migrate(self, facts: InstanceFacts, deployed: _Deployed) -> None:
+        key, version = facts.info.key, facts.info.version
         target = self._target(facts)
-        engine = self._engine()
-        definitions = await asyncio.to_thread(tagged_definitions, engine, target.process_id)
+        old_tasks = await deployed.tasks(target.process_id, version)
         old = class_version(facts.version_tag) or 0
-        old_tasks = await asyncio.to_thread(_tasks_of_version, engine, definitions, facts.info.version)
-        mapping = _mapping(facts, old, target, had_turn=TURN in old_tasks)
         command = c.MigrateInstance(
             key,
-            mapping,
-            version=_deployed(definitions, target),
-            from_version=facts.info.version,
+            _mapping(facts, old, target, had_turn=TURN in old_tasks),
+            version=await deployed.number(target),
+            from_version=version,
             equal_ids=True,
             retype_jobs=True,
         )
         await self._app._send(command)
         log.info("process %d goes on with version %d: it was at %s", key, target.version, facts.element_id)
-
-    async def migrate_all(self, keys: Iterable[int]) -> Bulk:
-        """Move many; those that are refused stop no other."""
-        done: list[int] = []
-        refused: dict[int, str] = {}
-        waiting = list(keys)
-        for at in range(0, len(waiting), AT_ONCE):
-            bulks = await asyncio.gather(*(each([key], self.migrate) for key in waiting[at : at + AT_ONCE]))
-            for bulk in bulks:
-                done += bulk.done
-                refused |= bulk.refused
-        return Bulk(done=done, refused=refused)
 
     async def outdated(self, process_ids: Iterable[str], from_version: int | None) -> list[int]:
         """The keys of running processes on older class versions (or on one of them), oldest first."""
@@ -118,6 +111,41 @@ class Migrations:
         return target
 
 
+class _Deployed:
+    """What is deployed of processes; each is asked for once."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._asked: dict[tuple[object, object], asyncio.Task[Any]] = {}
+
+    async def number(self, blueprint: Blueprint) -> int:
+        """The engine's number of a class version."""
+        for one in await self._versions(blueprint.process_id):
+            if one.version_tag == blueprint.version_tag:
+                return one.version
+        raise WrongState(
+            f"version {blueprint.version} of {blueprint.process_id} is not deployed with its steps: "
+            "start its app"
+        )
+
+    async def tasks(self, process_id: str, number: int) -> set[str]:
+        for one in await self._versions(process_id):
+            if one.version == number:
+                return {name for name, _ in await self._once(tasks_of, one.key)}
+        return set()
+
+    async def _versions(self, process_id: str) -> list[TaggedDefinition]:
+        return await self._once(tagged_definitions, process_id)
+
+    async def _once(self, ask: Callable[[sa.Engine, T], list[R]], about: T) -> list[R]:
+        asked = self._asked.get((ask, about))
+        if asked is None:
+            asked = asyncio.create_task(asyncio.to_thread(ask, self._engine, about))
+            self._asked[ask, about] = asked
+        found: list[R] = await asked
+        return found
+
+
 def _mapping(facts: InstanceFacts, version: int, target: Blueprint, *, had_turn: bool) -> dict[str, str]:
     """What the elements of the old version become, where that is not what is called the same."""
     key, step = facts.info.key, facts.element_id
@@ -139,20 +167,3 @@ def _mapping(facts: InstanceFacts, version: int, target: Blueprint, *, had_turn:
             key=key,
         )
     return mapping
-
-
-def _deployed(definitions: Iterable[TaggedDefinition], target: Blueprint) -> int:
-    """The engine's number of a class version."""
-    for one in definitions:
-        if one.version_tag == target.version_tag:
-            return one.version
-    raise WrongState(
-        f"version {target.version} of {target.process_id} is not deployed with its steps: start its app"
-    )
-
-
-def _tasks_of_version(engine: sa.Engine, definitions: Iterable[TaggedDefinition], version: int) -> set[str]:
-    for one in definitions:
-        if one.version == version:
-            return {name for name, _ in tasks_of(engine, one.key)}
-    return set()

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import getpass
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from procession.broker import ActivatedJob, LostLease
 from procession.client.values import encode_variables, milliseconds
 from procession.client.worker import Worker, worker_name
 from procession.engine import commands as c
 from procession.engine.records import JOB_ACTIVATED, Job
-from procession.errors import NotFound, ProcessionError, WrongState
+from procession.errors import NotFound, WrongState
+from procession.process.bulk import Bulk, each
 from procession.process.compiling import TURN
 from procession.process.info import Aborted
 from procession.process.looking import Looker
@@ -30,26 +29,6 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 0.01
 """Between two looks whether the answer to a job is stored."""
 _READ = ("meta", "processable", "channel", "status")
-
-
-class Bulk(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of many."""
-
-    done: list[int]
-    refused: dict[int, str]
-
-
-async def each(keys: Iterable[int], action: Callable[[int], Awaitable[None]]) -> Bulk:
-    """Do something to each process; what is refused stops no other."""
-    done: list[int] = []
-    refused: dict[int, str] = {}
-    for key in keys:
-        try:
-            await action(key)
-            done.append(key)
-        except ProcessionError as error:
-            refused[key] = error.message
-    return Bulk(done=done, refused=refused)
 
 
 class Repairs:
@@ -69,7 +48,14 @@ class Repairs:
             NotFound: there is none.
             WrongState: there is nothing to restart.
         """
-        facts, status = await self._find(key)
+        await self._restart(await self._find(key))
+
+    async def restart_all(self, keys: Iterable[int]) -> Bulk:
+        """Restart many; those that are refused stop no other."""
+        return await each(self._looker(), keys, self._restart)
+
+    async def _restart(self, facts: InstanceFacts) -> None:
+        key, status = facts.info.key, self._status(facts)
         if status not in RESTARTABLE or facts.info.ended_at is not None:
             raise WrongState(f"process {key} is {status}: there is nothing to restart", key=key)
         if facts.incident is not None:
@@ -79,22 +65,25 @@ class Repairs:
             lease = await self._lease(facts.job.key, worker_name(), timedelta(minutes=1))
             await self._app._send(c.ReleaseJob(facts.job.key, lease))
 
-    async def abandon(
-        self, key: int, *, reason: str, by: str | None, origin: str | None, at: datetime
-    ) -> None:
+    async def abandon(self, key: int, aborted: Aborted) -> None:
         """End a process for good: ABORTED.
 
         Raises:
             NotFound: there is none.
             WrongState: it has ended, or a worker is at it.
         """
-        facts, status = await self._find(key)
-        job = facts.job
+        await self._abandon(await self._find(key), aborted)
+
+    async def abandon_all(self, keys: Iterable[int], aborted: Aborted) -> Bulk:
+        """Abandon many; those that are refused stop no other."""
+        return await each(self._looker(), keys, lambda facts: self._abandon(facts, aborted))
+
+    async def _abandon(self, facts: InstanceFacts, aborted: Aborted) -> None:
+        key, job, status = facts.info.key, facts.job, self._status(facts)
         is_held = job is not None and job.state == JOB_ACTIVATED and (job.due or 0) > facts.now
         if facts.info.ended_at is not None or is_held or status not in (*ABANDONABLE, Status.IN_PROGRESS):
             why = f"worker {job.worker} is at it" if is_held and job is not None else f"it is {status}"
             raise WrongState(f"process {key} cannot be abandoned: {why}", key=key)
-        aborted = Aborted(by=by or _user(), at=at, origin=origin or socket.gethostname(), reason=reason)
         texts, size = encode_variables({"aborted": aborted, "status": Status.ABORTED})
         await self._app._send(c.AbandonInstance(key, texts), size)
 
@@ -103,16 +92,16 @@ class Repairs:
 
         A process that is held, or waits for its next try, is restarted first.
         """
-        facts, status = await self._find(key)
+        facts = await self._find(key)
         if facts.incident is not None:
-            await self.restart(key)
-            facts, status = await self._find(key)
+            await self._restart(facts)
+            facts = await self._find(key)
         while facts.job is not None and facts.element_id != TURN and may_begin() and not over():
             await self._run(facts.job, LostLease.of(facts.job, facts.now))
-            facts, status = await self._find(key)
-            if status in RESTARTABLE:
+            facts = await self._find(key)
+            if self._status(facts) in RESTARTABLE:
                 break
-        return status
+        return self._status(facts)
 
     async def _run(self, job: Job, lost: LostLease | None) -> None:
         job_key, job_type = job.key, job.type
@@ -147,10 +136,16 @@ class Repairs:
         job, _, _ = await asyncio.to_thread(leased_job, engine, job_key, ())
         return job.state == JOB_ACTIVATED and job.lease == lease
 
-    async def _find(self, key: int) -> tuple[InstanceFacts, Status]:
-        looker = self._looker()
-        facts = await asyncio.to_thread(looker.facts, key)
-        return facts, looker.info(facts).status
+    async def _find(self, key: int) -> InstanceFacts:
+        return await asyncio.to_thread(self._looker().facts, key)
+
+    def _status(self, facts: InstanceFacts) -> Status:
+        return self._looker().status(facts)
+
+
+def aborting(reason: str, by: str | None, origin: str | None, moment: datetime) -> Aborted:
+    """What is kept of an abandonment; by whom and from where is found out if it is not said."""
+    return Aborted(by=by or _user(), at=moment, origin=origin or socket.gethostname(), reason=reason)
 
 
 def _user() -> str:

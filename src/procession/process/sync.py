@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from procession.client.sync import SyncInstance, SyncProcession
 from procession.process.base import Process
+from procession.process.bulk import Bulk
 from procession.process.info import ProcessDetail, ProcessInfo
-from procession.process.repairing import Bulk
 from procession.process.result import Processable
 
 if TYPE_CHECKING:

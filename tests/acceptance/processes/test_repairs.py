@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
+import sqlalchemy as sa
 
 from procession import Aborted, NotFound, Procession, WrongState
 from procession.process import Process, ProcessError, ProcessManager, ProcessResult, RetryPolicy, Status
@@ -151,6 +152,25 @@ async def test_many_are_repaired_together_and_those_that_refuse_are_told(url: st
     assert restarted.refused == {keys[0]: f"process {keys[0]} is ABORTED: there is nothing to restart"}
     assert abandoned.done == keys[1:]
     assert list(abandoned.refused) == [17]
+
+
+async def test_many_are_looked_up_with_the_statements_of_one(url: str) -> None:
+    # Given many that are held
+    async with running(url, Held) as processes:
+        keys = [one.key for one in await processes.start_all(Held, [("order", n) for n in range(60)])]
+        for key in keys:
+            await comes_to(processes, key, Status.ERROR)
+        statements: list[str] = []
+        engine = processes.app._backend.reader("counting its statements")
+        sa.event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+        # When one is abandoned, and then all others
+        await processes.abandon_all(keys[:1], "one")
+        of_one = list(statements)
+        bulk = await processes.abandon_all(keys[1:], "all others")
+        of_many = statements[len(of_one) :]
+    # Then
+    assert bulk.done == keys[1:]
+    assert len(of_one) == len(of_many) > 0
 
 
 async def test_lists_are_filtered_and_show_columns_of_the_process(url: str) -> None:

@@ -112,7 +112,7 @@ class CaseLooker:
         )
 
     def _facts(self, key: int) -> InstanceFacts:
-        found = instance_facts(self._engine, list(self._registered), names=NAMES, local=NO_LOCAL, key=key)
+        found = instance_facts(self._engine, list(self._registered), names=NAMES, local=NO_LOCAL, keys=[key])
         if not found:
             raise NotFound(f"there is no case with key {key} among those registered", key=key)
         return found[0]

@@ -27,7 +27,7 @@ _definition = tables["definition"].c
 _incident = tables["incident"].c
 _variable = tables["variable"].c
 _job = tables["job"].c
-_LIST_LIMIT = 500
+LIST_LIMIT = 500
 """Keys in one IN list."""
 
 
@@ -75,7 +75,7 @@ def instance_facts(
     *,
     names: Sequence[str],
     local: str,
-    key: int | None = None,
+    keys: Sequence[int] | None = None,
     business_key: str | None = None,
     before_key: int | None = None,
     open_only: bool = False,
@@ -84,7 +84,8 @@ def instance_facts(
 ) -> list[InstanceFacts]:
     """Instances of some processes, highest key first, with variables `names` and where they are.
 
-    The next page ends before the last key of this one: pass it as `before_key`.
+    The next page ends before the last key of this one: pass it as `before_key`. `keys` are at most
+    LIST_LIMIT many.
     """
     query = (
         sa.select(*INSTANCE_COLUMNS, _definition.version_tag)
@@ -93,8 +94,8 @@ def instance_facts(
         )
         .where(_instance.tenant == DEFAULT_TENANT, _instance.process_id.in_(process_ids))
     )
-    if key is not None:
-        query = query.where(_instance.key == key)
+    if keys is not None:
+        query = query.where(_instance.key.in_(keys))
     if business_key is not None:
         query = query.where(_instance.business_key == business_key)
     if before_key is not None:
@@ -140,8 +141,8 @@ class _Around:
 
     def _rows(self, query: sa.Select[Any], column: sa.ColumnElement[int], keys: Sequence[int]) -> list[Any]:
         found: list[Any] = []
-        for at in range(0, len(keys), _LIST_LIMIT):
-            found += self._connection.execute(query.where(column.in_(keys[at : at + _LIST_LIMIT])))
+        for at in range(0, len(keys), LIST_LIMIT):
+            found += self._connection.execute(query.where(column.in_(keys[at : at + LIST_LIMIT])))
         return found
 
     def _values(self, scopes: Sequence[int], names: Sequence[str]) -> dict[int, dict[str, Any]]:
