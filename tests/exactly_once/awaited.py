@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from examples.account.service import Service
 from procession.messaging import Consumer, Message, connect
 from procession.process.cases import service_queue
+from tests.forkserver import until_asked_to_end
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -21,8 +19,6 @@ _DRIVERS = {
 
 async def run(service: Service, url: str, broker: str) -> None:
     """As the example's `run`."""
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     parsed = sa.make_url(url)
     backend = parsed.get_backend_name()
     engine = create_async_engine(
@@ -45,5 +41,5 @@ async def run(service: Service, url: str, broker: str) -> None:
         service.outbox.relay(engine, transport),
         Consumer(transport, service_queue(service.name), handle),
     ):
-        await stopping.wait()
+        await until_asked_to_end()
     await engine.dispose()

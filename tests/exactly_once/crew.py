@@ -6,14 +6,12 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
+from tests.forkserver import ForkServer, ended
 
 from .points import OF_CASES, OF_SERVICES, Board, Point
 from .roles import Birth, Role
@@ -74,17 +72,10 @@ class Crew:
         self._setting = setting
         self._chance = chance
         self._board = Board(setting.folder / "board", len(SLOTS))
-        self._log = (setting.folder / "processes.log").open("ab")
         others = {name: one for name, one in os.environ.items() if not name.startswith("PROCESSION_")}
-        self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.exactly_once.nursery"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=others | setting.environment,
-        )
+        log = setting.folder / "processes.log"
+        self._nursery = ForkServer("tests.exactly_once.nursery", log, others | setting.environment)
         self._deadly = {points: self._deal(points) for points in (OF_SERVICES, OF_CASES)}
-        self._births = asyncio.Lock()
         self._alive: dict[int, int] = {}
         self.kills: Counter[Killed] = Counter()
 
@@ -107,17 +98,8 @@ class Crew:
             deadly=deadly,
             after=after,
         )
-        async with self._births:
-            number = await asyncio.to_thread(self._give_birth, birth)
-        self._alive[slot] = process = os.pidfd_open(number)
+        self._alive[slot] = process = await self._nursery.fork(birth)
         return process
-
-    def _give_birth(self, birth: Birth) -> int:
-        assert self._nursery.stdin is not None
-        assert self._nursery.stdout is not None
-        self._nursery.stdin.write(msgspec.json.encode(birth) + b"\n")
-        self._nursery.stdin.flush()
-        return int(self._nursery.stdout.readline())
 
     async def kill(self, *, services: int, cases: int) -> None:
         """Start processes and kill them, so many in all; then start those that stay."""
@@ -136,15 +118,15 @@ class Crew:
         if self._chance.random() < SELF_KILLS:
             deadly, after = next(self._deadly[role.points]), self._chance.randint(1, LATEST_VISIT)
             process = await self.start(slot, deadly=deadly, after=after)
-            by_itself = await _ended(process, LATEST_SELF_KILL)
+            by_itself = await ended(process, LATEST_SELF_KILL)
         else:
             process = await self.start(slot)
             await self._at_work(slot)
-            by_itself = await _ended(process, self._chance.uniform(0, LONGEST_LIFE))
+            by_itself = await ended(process, self._chance.uniform(0, LONGEST_LIFE))
             assert not by_itself, "a process ended by itself; processes.log says why"
         if not by_itself:
             signal.pidfd_send_signal(process, signal.SIGKILL)
-            assert await _ended(process, PATIENCE)
+            assert await ended(process, PATIENCE)
         os.close(process)
         del self._alive[slot]
         self.kills[Killed(role, by_itself, self._board.get(slot))] += 1
@@ -161,30 +143,12 @@ class Crew:
         for process in self._alive.values():
             signal.pidfd_send_signal(process, signal.SIGTERM)
         for process in self._alive.values():
-            assert await _ended(process, PATIENCE), "a process does not stop"
+            assert await ended(process, PATIENCE), "a process does not stop"
             os.close(process)
         self._alive.clear()
 
     def close(self) -> None:
         """Leave nothing behind."""
         for process in self._alive.values():
-            signal.pidfd_send_signal(process, signal.SIGKILL)
             os.close(process)
-        self._nursery.kill()
-        self._nursery.communicate()
-        self._log.close()
-
-
-async def _ended(process: int, seconds: float) -> bool:
-    """Whether a process ends in time."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(process, ended.set)
-    try:
-        async with asyncio.timeout(seconds):
-            await ended.wait()
-    except TimeoutError:
-        return False
-    finally:
-        loop.remove_reader(process)
-    return True
+        self._nursery.close()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import mmap
-import os
-import signal
 from enum import IntEnum
 from pathlib import Path
+
+from tests.forkserver import die
 
 
 class Point(IntEnum):
@@ -76,5 +76,4 @@ class Trail:
         if point is self._deadly:
             self._left -= 1
             if self._left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-                signal.pause()  # the signal may take a moment to arrive; nothing more may happen here
+                die()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
 from examples.account import accounts, service, users
+from tests.forkserver import until_asked_to_end
 
 from . import awaited
 from .placing import hurry, watch_cases, watch_service
@@ -59,7 +58,5 @@ async def live(birth: Birth) -> None:
 async def _work_on_cases() -> None:
     from examples.account.case import app
 
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with app:
-        await stopping.wait()
+        await until_asked_to_end()

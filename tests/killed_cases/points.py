@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
-import signal
 from enum import StrEnum
 from typing import Any
 
 from procession.messaging import Consumer
 from procession.process.cases.answering import Answering
 from procession.process.cases.asking import Asker, Sender
+from tests.forkserver import die
 
 
 class Point(StrEnum):
@@ -43,8 +42,7 @@ class Trail:
         if point is self._deadly:
             self._left -= 1
             if self._left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-                signal.pause()  # the signal may take a moment to arrive; nothing more may happen here
+                die()
 
 
 trail = Trail()

@@ -6,15 +6,12 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from procession import Procession
@@ -22,6 +19,7 @@ from procession.messaging import connect
 from procession.process.cases import CaseDetail, CaseManager, CaseStatus, Keyring, TaskId, new_key
 from procession.testing.clock import Clock
 from procession.testing.database import copy_database
+from tests.forkserver import ForkServer, ended
 
 from .nursery import Birth
 from .points import Point
@@ -45,36 +43,16 @@ class Crew:
 
     def __init__(self, folder: Path, database: str, broker: str, chance: random.Random) -> None:
         self._database, self._broker, self._chance = database, broker, chance
-        self._log = (folder / "workers.log").open("ab")
-        self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.killed_cases.nursery"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,
-        )
-        self._births = asyncio.Lock()
+        self._nursery = ForkServer("tests.killed_cases.nursery", folder / "workers.log")
         self._alive: set[int] = set()
         self.kills: Counter[str] = Counter()
 
-    async def start(self, deadly: Point | None = None, after: int = 1) -> int | None:
-        """Start a worker; answers a descriptor of it, or None if it is dead already."""
+    async def start(self, deadly: Point | None = None, after: int = 1) -> int:
+        """Start a worker; answers a descriptor of it."""
         birth = Birth(database=self._database, broker=self._broker, keys=KEYS, deadly=deadly, after=after)
-        async with self._births:
-            number = await asyncio.to_thread(self._give_birth, birth)
-        try:
-            process = os.pidfd_open(number)
-        except ProcessLookupError:
-            return None
+        process = await self._nursery.fork(birth)
         self._alive.add(process)
         return process
-
-    def _give_birth(self, birth: Birth) -> int:
-        assert self._nursery.stdin is not None
-        assert self._nursery.stdout is not None
-        self._nursery.stdin.write(msgspec.json.encode(birth) + b"\n")
-        self._nursery.stdin.flush()
-        return int(self._nursery.stdout.readline())
 
     async def kill(self, total: int) -> None:
         """Start workers and kill them, so many in all, at every point; then leave some alive."""
@@ -93,15 +71,12 @@ class Crew:
     async def _life(self, point: Point) -> None:
         by_itself = sum(self.kills.values()) < len(Point) or self._chance.random() < SELF_KILLS
         process = await self.start(point if by_itself else None, self._chance.randint(1, 4))
-        if process is None:
-            self.kills[point] += 1
-            return
         longest = LATEST_SELF_KILL if by_itself else self._chance.uniform(0.3, LONGEST_LIFE)
-        if await _ended(process, longest):
+        if await ended(process, longest):
             self.kills[point] += 1
         else:
             signal.pidfd_send_signal(process, signal.SIGKILL)
-            assert await _ended(process, PATIENCE)
+            assert await ended(process, PATIENCE)
             self.kills["anywhere"] += 1
         self._alive.discard(process)
         os.close(process)
@@ -110,23 +85,7 @@ class Crew:
         """Leave nobody behind, nor anybody who was born a moment ago."""
         for process in self._alive:
             os.close(process)
-        os.killpg(self._nursery.pid, signal.SIGKILL)
-        self._nursery.communicate()
-        self._log.close()
-
-
-async def _ended(process: int, seconds: float) -> bool:
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(process, ended.set)
-    try:
-        async with asyncio.timeout(seconds):
-            await ended.wait()
-    except TimeoutError:
-        return False
-    finally:
-        loop.remove_reader(process)
-    return True
+        self._nursery.close()
 
 
 @pytest.fixture
