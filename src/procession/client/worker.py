@@ -10,23 +10,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from msgspec import structs
-
 from procession.broker import ActivatedJob, JobStream
-from procession.client.job import Failure, Job, NotBegun
+from procession.client.answers import completion, failure, unfit
+from procession.client.job import Job
 from procession.client.tasks import Task
-from procession.client.values import encode_variables, milliseconds
+from procession.client.values import milliseconds
 from procession.engine import commands as c
-from procession.errors import (
-    BpmnError,
-    Incident,
-    InvalidInput,
-    NotFound,
-    NotReady,
-    ProcessionError,
-    VariablesInvalid,
-    WrongState,
-)
+from procession.errors import InvalidInput, NotFound, NotReady, ProcessionError, WrongState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -208,11 +198,11 @@ class Worker:
         job = running.job = self._job(running.activated)
         try:
             result = await self.task.handler.call(job, running.activated)
-            answer = self._completion(job, running.activated, result)
+            answer = completion(self.task, job, running.activated, result)
         except asyncio.CancelledError:
             answer = None
         except (Exception, SystemExit) as error:  # a handler that calls sys.exit() ends nobody else's work
-            answer = self._failure(running.activated, job, error)
+            answer = failure(self.task, job, running.activated, error)
         self._done(running, answer)
 
     def _handle_chunk(self, chunk: list[Running]) -> None:
@@ -242,65 +232,14 @@ class Worker:
         job = self._job(activated)
         try:
             result = self.task.handler.call(job, activated)
-            return self._completion(job, activated, result)
+            return completion(self.task, job, activated, result)
         except (Exception, SystemExit) as error:
-            return self._failure(activated, job, error)
+            return failure(self.task, job, activated, error)
 
     def _job(self, activated: ActivatedJob) -> Job:
         return Job(
             activated, self.task.tries_left(activated.record.retries, activated.record.failures), self._app
         )
-
-    def _completion(self, job: Job, activated: ActivatedJob, result: Any) -> c.Command | None:
-        if job.answered:
-            return None
-        try:
-            variables, _ = encode_variables(result)
-        except VariablesInvalid as error:
-            raise Incident(f"handler of {self.task.type!r} returned no variables: {error}") from error
-        return c.CompleteJob(activated.key, variables, activated.lease)
-
-    def _failure(self, activated: ActivatedJob, job: Job, error: BaseException) -> c.Command:
-        """What a raised exception means (see `Procession.task`)."""
-        key, lease = activated.key, activated.lease
-        if isinstance(error, NotBegun):
-            return c.ReleaseJob(key, lease)
-        if isinstance(error, Failure):
-            return self._decided(activated, error)
-        if isinstance(error, BpmnError):
-            try:
-                variables, _ = encode_variables(error.variables)
-            except ProcessionError as invalid:
-                return c.FailJob(key, 0, message=str(invalid), lease=lease)
-            return c.ThrowError(key, error.code, error.message, variables, lease)
-        if isinstance(error, Incident):
-            return c.FailJob(key, 0, message=error.message, lease=lease)
-        message = f"{type(error).__name__}: {error}"
-        if isinstance(error, self.task.fatal):
-            log.error("job %d of %r failed for good", key, self.task.type, exc_info=error)
-            return c.FailJob(key, 0, message=message, lease=lease)
-        left = job.retries - 1
-        log.info(
-            "job %d of %r failed (%d tries left): %s",
-            key,
-            self.task.type,
-            left,
-            message,
-            exc_info=error if log.isEnabledFor(logging.DEBUG) else None,
-        )
-        backoff = milliseconds(self.task.backoff_after(activated.record.failures))
-        return c.FailJob(key, left, backoff, message, lease=lease)
-
-    def _decided(self, activated: ActivatedJob, failure: Failure) -> c.Command:
-        """What a handler says itself about its failed try."""
-        backoff = milliseconds(failure.backoff)
-        command = c.FailJob(activated.key, failure.retries, backoff, failure.message, lease=activated.lease)
-        try:
-            variables, _ = encode_variables(failure.variables)
-        except ProcessionError as error:
-            log.error("job %d left variables that cannot be kept: %s", activated.key, error)
-            return command
-        return structs.replace(command, variables=variables)
 
     # --- answers go out -------------------------------------------------------------------------
 
@@ -340,7 +279,7 @@ class Worker:
         try:
             self._backend.tell(answer, self._on_refused, about=activated, frees=frees)
         except InvalidInput as error:
-            self._answer(activated, self._unfit(activated, error), frees)
+            self._answer(activated, unfit(activated, error), frees)
         except NotReady:
             log.warning(
                 "job %d was handled, but the app has stopped: it will be handed out again", activated.key
@@ -352,15 +291,11 @@ class Worker:
         elif isinstance(error, WrongState):
             log.warning("the answer to job %d was refused: %s", activated.key, error)
         elif isinstance(error, InvalidInput) and not isinstance(answer, c.FailJob):
-            self._answer(activated, self._unfit(activated, error))
+            self._answer(activated, unfit(activated, error))
         elif self._backend.now() < activated.deadline:
             self._loop.call_later(ANSWER_AGAIN_SECONDS, self._answer, activated, answer)
         else:
             log.error("job %d could not be answered before its lease ended: %s", activated.key, error)
-
-    def _unfit(self, activated: ActivatedJob, error: InvalidInput) -> c.Command:
-        """No engine takes that answer: an operator has to look at it."""
-        return c.FailJob(activated.key, 0, message=str(error), lease=activated.lease)
 
     def _release(self, activated: ActivatedJob) -> None:
         command = c.ReleaseJob(activated.key, activated.lease)
@@ -402,9 +337,11 @@ class Worker:
             return
         limit = self.task.max_runtime
         job = self._job(running.activated)
-        failure = self._failure(running.activated, job, TimeoutError(f"the handler ran longer than {limit}"))
+        overrun = failure(
+            self.task, job, running.activated, TimeoutError(f"the handler ran longer than {limit}")
+        )
         self._disown(running)
-        self._answer(running.activated, failure)
+        self._answer(running.activated, overrun)
 
     def _disown(self, running: Running) -> None:
         """An async handler is cancelled; a plain function cannot be, so its answer is dropped."""
