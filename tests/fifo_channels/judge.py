@@ -20,6 +20,8 @@ from .record import Record, Run, Span, Start
 
 RENEWED = 2 / 3
 """The share of a lease that is left at least when its node is stopped: it is renewed after each third."""
+WRITTEN_NS = 100_000_000
+"""So soon a begin is written down after its node has looked at the lease, unless it is stopped in between."""
 MOST = 50
 """Complaints that are listed."""
 
@@ -170,7 +172,7 @@ class Judge:
         spans = [span for spans in self._record.stops.values() for span in spans] + self._record.restarts
         if ended is not None:
             spans.append(ended)
-        return any(_meets(span, before.begin, run.begin) for span in spans)
+        return any(_meets(span, before.begin - WRITTEN_NS, run.begin) for span in spans)
 
 
 def _meets(span: Span, since: int, until: int) -> bool:

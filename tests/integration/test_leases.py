@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 
 from procession import Job, Procession
@@ -73,3 +74,30 @@ async def test_a_handler_that_outlives_its_lease_keeps_it(url: str) -> None:
         await instance.result(timeout=PATIENCE)
     # Then nobody else had the job meanwhile
     assert runs == [1]
+
+
+async def test_a_job_whose_lease_ends_before_its_handler_is_called_is_handed_out_again(url: str) -> None:
+    # Given a process that holds two jobs, and comes to the second one when both leases have ended
+    app = Procession(url)
+    runs: list[tuple[int, int]] = []
+    stood_still = False
+
+    @app.task("work", timeout=LEASE)
+    async def work(job: Job) -> None:
+        nonlocal stood_still
+        runs.append((job.instance_key, job.lease))
+        if not stood_still:
+            stood_still = True
+            time.sleep(LEASE.total_seconds() * 2)  # noqa: ASYNC251  # everything here waits, as if it was stopped
+
+    async with Procession(url, serve=False) as other:
+        await other.deploy_files(ALL)
+        started = [(await other.start("one_job")) for _ in range(2)]
+        # When it works
+        async with app:
+            for one in started:
+                await one.result(timeout=PATIENCE)
+    # Then the second one ran only under a new lease
+    of_second = [lease for key, lease in runs if key != runs[0][0]]
+    assert len(of_second) == 1
+    assert of_second[0] > 1

@@ -242,18 +242,21 @@ def work(
     manager.leasing.held_back = key is not None
     duration = read_duration(limit, "--limit")
 
-    async def _work() -> Status | None:
+    async def _work() -> tuple[Status | None, str]:
         async with manager.app:
             if key is not None:
-                return await manager.work_one(key, duration)
-            await manager.work(duration)
-            return None
+                status = await manager.work_one(key, duration)
+                return status, f"Process {key}: {status}"
+            if await manager.work(duration):
+                return None, "Nothing more is due."
+            why = "The cool-down window has begun" if manager.cools() else f"The limit of {limit} is over"
+            return None, f"{why}; more is due."
 
-    ended = asyncio.run(_work())
+    ended, text = asyncio.run(_work())
     if format is OutputFormat.JSON:
-        print_json({"key": key, "status": ended})
+        print_json({"key": key, "status": ended, "message": text})
     else:
-        print_text("Nothing more is due." if ended is None else f"Process {key}: {ended}")
+        print_text(text)
     if ended in ("RETRY", "ERROR", "EXCEPTION"):
         raise typer.Exit(ExitCode.FAILED)
 

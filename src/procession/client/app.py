@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -321,6 +321,15 @@ class Procession(Commands, Queries):
         for extension in self._extensions:
             extension.drain()
         await asyncio.gather(*(worker.drain() for worker in self._workers))
+
+    async def _rest(self, workers: Sequence[Worker] | None = None) -> None:
+        """On a database: wait until no handler (of these workers) runs and the node has nothing to do."""
+        while True:
+            await self._embedded.when_idle()
+            busy = [worker for worker in (self._workers if workers is None else workers) if worker.busy]
+            if not busy:
+                return
+            await asyncio.gather(*(worker.idle() for worker in busy))
 
     def readiness(self) -> Readiness:
         """Whether this app can work, since when, and if not, why: for health checks. Any thread may ask.

@@ -40,12 +40,16 @@ _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) el
 class Running:
     """A job that is being handled."""
 
-    __slots__ = ("activated", "began", "disowned", "job", "started", "task")
+    __slots__ = ("activated", "began", "deadline", "disowned", "job", "missed", "started", "task")
 
     def __init__(self, activated: ActivatedJob) -> None:
         self.activated = activated
         self.began = time.monotonic()
+        self.deadline = activated.deadline
+        """Milliseconds of the engine's time at which its lease ends, as far as we know."""
         self.started = False
+        self.missed = False
+        """The lease ended before the handler was called."""
         self.task: asyncio.Task[None] | None = None
         self.job: Job | None = None
         self.disowned = False
@@ -193,8 +197,19 @@ class Worker:
             pass  # it was taken from us while it waited
         self._done(running, None)
 
+    def _may_begin(self, running: Running) -> bool:
+        """Unless the lease has ended: another process may have got the job while this one was stopped."""
+        if self._backend.now() < running.deadline:
+            running.start()
+            return True
+        log.warning("job %d is not begun: its lease ended while it waited here", running.activated.key)
+        running.missed = running.disowned = True
+        return False
+
     async def _handle(self, running: Running) -> None:
-        running.start()
+        if not self._may_begin(running):
+            self._done(running, None)
+            return
         job = running.job = self._job(running.activated)
         try:
             result = await self.task.handler.call(job, running.activated)
@@ -226,9 +241,8 @@ class Worker:
 
     def _handle_sync(self, running: Running) -> c.Command | None:
         activated = running.activated
-        if self._closing or running.disowned:
+        if self._closing or running.disowned or not self._may_begin(running):
             return None
-        running.start()
         job = self._job(activated)
         try:
             result = self.task.handler.call(job, activated)
@@ -253,6 +267,8 @@ class Worker:
             del self._running[activated.key]
         if not self._running:
             self._idle.set()
+        if running.missed:
+            self._release(activated)  # if nobody has it, nobody has to find out that it was never begun
         if running.disowned:
             answer = None
         if answer is not None:
@@ -316,7 +332,9 @@ class Worker:
                 self._renew(running)
 
     def _renew(self, running: Running) -> None:
-        activated = running.activated
+        activated, now = running.activated, self._backend.now()
+        if running.started or now < running.deadline:
+            running.deadline = now + self._timeout  # if it is refused, we are told that the job is lost
         command = c.UpdateJob(activated.key, timeout=self._timeout, lease=activated.lease)
         self._backend.tell(command, self._lost, about=running)
 

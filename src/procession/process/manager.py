@@ -51,6 +51,7 @@ log = logging.getLogger("procession.process")
 
 RUN_LIMIT = timedelta(minutes=5)
 LOOK_SECONDS = 0.05
+"""Between two looks at the clock, and at what others have to do first: a turn that they have, say."""
 STARTED_AT_ONCE = 1000
 """Starts on their way at the same time."""
 
@@ -389,18 +390,34 @@ class ProcessManager(Extension):
 
     # --- runs that end ----------------------------------------------------------------------------
 
-    async def work(self, limit: timedelta = RUN_LIMIT) -> None:
-        """Let the app's workers work until nothing is due, the cool-down begins, or `limit` is over.
+    async def work(self, limit: timedelta = RUN_LIMIT) -> bool:
+        """Let the app's workers work until nothing is due, the cool-down begins, or `limit` is over; answers
+        whether nothing is due.
 
         Steps that run then are not interrupted: leaving the app waits for them.
         """
         end = self.now() + limit
         worker = self.app.worker_name or worker_name()
-        while self.now() < end and not self.cools():
-            if not await asyncio.to_thread(self._work_is_left, worker):
+        is_left = True
+        while is_left:
+            await self._rest(end)
+            is_left = await asyncio.to_thread(self._work_is_left, worker)
+            if self.now() >= end or self.cools():
                 break
-            await asyncio.sleep(LOOK_SECONDS)
+            if is_left:
+                await asyncio.sleep(LOOK_SECONDS)
         await self.leasing.stop()
+        return not is_left
+
+    async def _rest(self, end: datetime) -> None:
+        """Wait until nothing is left to do here, the cool-down begins, or the end has come."""
+        resting = asyncio.ensure_future(self.app._rest(self.leasing.workers))
+        try:
+            while not resting.done() and self.now() < end and not self.cools():
+                await asyncio.wait([resting], timeout=LOOK_SECONDS)
+        finally:
+            resting.cancel()
+            await asyncio.gather(resting, return_exceptions=True)
 
     def _work_is_left(self, worker: str) -> bool:
         engine = self.app._backend.reader("looking for what is due")

@@ -51,21 +51,12 @@ class Runtime:
 
     async def _settle(self) -> None:
         try:
-            await asyncio.wait_for(self._rest(), SETTLE_SECONDS)
+            await asyncio.wait_for(self._procession._rest(), SETTLE_SECONDS)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"the engine has not come to rest in {SETTLE_SECONDS:.0f} s: a handler runs on, or a process "
                 "goes round without ever waiting"
             ) from None
-
-    async def _rest(self) -> None:
-        app = self._procession
-        while True:
-            await app._embedded.when_idle()
-            busy = [worker for worker in app._workers if worker.busy]
-            if not busy:
-                return
-            await asyncio.gather(*(worker.idle() for worker in busy))
 
     def advance(self, delta: timedelta) -> None:
         """Let time pass: whatever falls due on the way happens at its own time, in order."""

@@ -125,11 +125,12 @@ async def test_an_app_that_starts_in_the_window_waits_for_its_end(sqlite_url: st
         async with running(sqlite_url, Work, cool_down=CoolDown(zone=WARSAW)) as processes:
             # When a process is started and a run is wanted
             instance = await processes.start(Work, ORDER)
-            await processes.work()
+            left_nothing = await processes.work()
             pending = (await processes.show(instance.key)).info
             status = await processes.work_one(instance.key)
     # Then neither begins anything
     assert pending.status is status is Status.PENDING
+    assert not left_nothing
 
 
 class Work(Process):
@@ -150,11 +151,12 @@ async def test_a_run_ends_when_nothing_is_due(url: str) -> None:
     async with running(url, Work) as processes:
         keys = [(await processes.start(Work, ("order", number))).key for number in range(20)]
         # When one run is made
-        await processes.work()
-        # Then all that was due is done, and nothing more is leased
+        left_nothing = await processes.work()
+        # Then all that was due is done, it says so, and nothing more is leased
         statuses = [(await processes.show(key)).info.status for key in keys]
         late = await processes.start(Work, ORDER)
         waiting = (await processes.show(late.key)).info.status
+    assert left_nothing
     assert set(statuses) == {Status.SUCCESS}
     assert waiting is Status.PENDING
 
@@ -174,9 +176,10 @@ async def test_a_run_begins_no_step_after_its_limit(sqlite_url: str) -> None:
         async with running(sqlite_url, Endless) as processes:
             await processes.start(Endless, ORDER)
             # When a run may last ten minutes
-            await processes.work(timedelta(minutes=10))
+            left_nothing = await processes.work(timedelta(minutes=10))
             (info,) = await processes.search()
-    # Then it ends on the way
+    # Then it ends on the way, and says so
+    assert not left_nothing
     assert info.status is Status.IN_PROGRESS
     assert info.step not in ("step0", "step199")
 
