@@ -62,6 +62,20 @@ def test_they_are_listed_with_their_reasons(run: Run, buried: list[Message], que
     ]
 
 
+def test_the_queues_are_in_the_database_of_the_app_where_no_broker_is_named(
+    buried: list[Message], transport_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given
+    monkeypatch.setenv("PROCESSION_DB", transport_url)
+    monkeypatch.delenv("PROCESSION_BROKER", raising=False)
+
+    # When
+    rows = json.loads(CliRunner().invoke(app, ["dead-letters", "list", "--format", "json"]).output)
+
+    # Then
+    assert [row["message_id"] for row in rows] == [message.id for message in buried]
+
+
 def test_one_is_retried(run: Run, buried: list[Message]) -> None:
     assert "Retried: 1" in run("retry", buried[0].id).output
     assert [row["message_id"] for row in listed(run)] == [buried[1].id]

@@ -30,10 +30,11 @@ Broker = Annotated[
     str,
     typer.Option(
         "--broker",
-        envvar="PROCESSION_BROKER",
+        envvar=["PROCESSION_BROKER", "PROCESSION_DB"],
         metavar="URL",
         help="Where the queues are: amqp://user:password@host/vhost, or a database with queues, such as "
-        "sqlite:///queues.db, postgresql://... or mariadb://...",
+        "sqlite:///queues.db, postgresql://... or mariadb://... As for cases, the database of the app if no "
+        "broker is configured.",
     ),
 ]
 Queue = Annotated[str | None, typer.Option("--queue", metavar="NAME", help="Only those of this queue.")]
