@@ -52,6 +52,8 @@ log = logging.getLogger("procession.process")
 RUN_LIMIT = timedelta(minutes=5)
 LOOK_SECONDS = 0.05
 """Between two looks at the clock, and at what others have to do first: a turn that they have, say."""
+LONGEST_REST = timedelta(seconds=1)
+"""After which it is looked whether anything is due, though the node is busy: perhaps with other things."""
 STARTED_AT_ONCE = 1000
 """Starts on their way at the same time."""
 
@@ -400,7 +402,7 @@ class ProcessManager(Extension):
         worker = self.app.worker_name or worker_name()
         is_left = True
         while is_left:
-            await self._rest(end)
+            await self._rest(min(end, self.now() + LONGEST_REST))
             is_left = await asyncio.to_thread(self._work_is_left, worker)
             if self.now() >= end or self.cools():
                 break
@@ -409,11 +411,11 @@ class ProcessManager(Extension):
         await self.leasing.stop()
         return not is_left
 
-    async def _rest(self, end: datetime) -> None:
-        """Wait until nothing is left to do here, the cool-down begins, or the end has come."""
+    async def _rest(self, until: datetime) -> None:
+        """Wait until nothing is left to do here, the cool-down begins, or it is so late."""
         resting = asyncio.ensure_future(self.app._rest(self.leasing.workers))
         try:
-            while not resting.done() and self.now() < end and not self.cools():
+            while not resting.done() and self.now() < until and not self.cools():
                 await asyncio.wait([resting], timeout=LOOK_SECONDS)
         finally:
             resting.cancel()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from procession.broker import ActivatedJob, LostLease
 from procession.client.values import encode_variables, milliseconds
-from procession.client.worker import ANSWER_AGAIN_SECONDS, Worker, worker_name
+from procession.client.worker import Worker, worker_name
 from procession.engine import commands as c
 from procession.engine.records import JOB_ACTIVATED, Job
 from procession.errors import NotFound, WrongState
@@ -26,6 +26,8 @@ from procession.storage.searches.steps import InstanceFacts, leased_job
 if TYPE_CHECKING:
     from procession.client.app import Procession
 
+ANSWER_SECONDS = 0.01
+"""Between two looks whether an answer that is on its way is stored."""
 _READ = ("meta", "processable", "channel", "status")
 
 
@@ -114,9 +116,9 @@ class Repairs:
         try:
             lease = await self._lease(job_key, worker_name(), task.timeout)
             worker.take(await self._activated(job_key, lost))
-            await self._app._rest([worker])
-            while await self._is_leased(job_key, lease):  # noqa: ASYNC110  # it was refused, and is told again
-                await asyncio.sleep(ANSWER_AGAIN_SECONDS)
+            await worker.idle()
+            while await self._is_leased(job_key, lease):  # noqa: ASYNC110  # only the database tells
+                await asyncio.sleep(ANSWER_SECONDS)
         finally:
             await worker.close(self._app.grace.total_seconds())
 
