@@ -99,5 +99,5 @@ async def test_a_job_whose_lease_ends_before_its_handler_is_called_is_handed_out
                 await one.result(timeout=PATIENCE)
     # Then the second one ran only under a new lease
     of_second = [lease for key, lease in runs if key != runs[0][0]]
-    assert len(of_second) == 1
-    assert of_second[0] > 1
+    assert of_second
+    assert 1 not in of_second

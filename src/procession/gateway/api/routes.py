@@ -21,14 +21,21 @@ class Routes:
         self._known: dict[str, set[str]] = {}
         self._choices = 0
 
-    async def update(self, registrations: Sequence[Registration]) -> None:
-        """Go by what the registry says now."""
-        alive = [one for one in registrations if one.standing.is_alive]
+    async def update(self, registrations: Sequence[Registration], *, forgiving: bool = False) -> None:
+        """Go by what the registry says now.
+
+        Args:
+            forgiving: those that had requests and are lost by now keep getting some: perhaps they could not
+                renew their leases.
+        """
+        had = {one.url for upstreams in self._live.values() for one in upstreams} if forgiving else set()
+        kept = [one for one in registrations if one.standing is Standing.LOST and one.url in had]
+        alive = [one for one in registrations if one.standing.is_alive] + kept
         urls = {one.url for one in alive if one.url is not None}
         for new in urls - set(self._upstreams):
             self._upstreams[new] = Upstream(new, self._patience)
         self._known = _versions(one for registration in registrations for one in registration.serves)
-        self._live = self._routes(one for one in alive if one.standing is Standing.LIVE)
+        self._live = self._routes(one for one in alive if one.standing is not Standing.DRAINING)
         await self._close(urls)
 
     def _routes(self, live: Iterable[Registration]) -> dict[Served, list[Upstream]]:

@@ -13,6 +13,8 @@ log = logging.getLogger("procession.gateway")
 
 AT_MOST_EACH_SECONDS = 0.2
 """Between two questions that requests are waiting for, however many they are."""
+FORGIVING_SECONDS = 5.0
+"""After the registry could not be asked: servers could not renew their leases there either, and come back."""
 ANSWER_SECONDS = 2.0
 """How long they wait at most: then it goes by what is known."""
 
@@ -25,6 +27,7 @@ class Watch:
         self._routes = routes
         self._asking: asyncio.Task[None] | None = None
         self._asked_at = 0.0
+        self._failed_at = -FORGIVING_SECONDS
         self.fault: str | None = None
         """Why the last question was not answered: the routes are those of before."""
 
@@ -46,6 +49,7 @@ class Watch:
             if self.fault is None:
                 log.warning("the registry cannot be asked, going on with what it said last: %s", error)
             self.fault = str(error)
+            self._failed_at = time.monotonic()
         else:
             self.fault = None
         finally:
@@ -58,7 +62,8 @@ class Watch:
         Raises:
             StorageError: the database cannot be read.
         """
-        await self._routes.update(await self._registry.known(Kind.SERVER))
+        forgiving = time.monotonic() - self._failed_at < FORGIVING_SECONDS
+        await self._routes.update(await self._registry.known(Kind.SERVER), forgiving=forgiving)
 
     async def finish(self) -> None:
         """Wait for the question that is under way."""
