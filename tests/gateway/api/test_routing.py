@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from procession.errors import StorageError
-from procession.operations.registry import Registry
+from procession.gateway.api import watching
+from procession.operations.registry import Registration, Registry, Standing
 
 from .world import V1, V2, Recorder, Scope, World, answer, client_of, named, until
 
@@ -224,3 +226,32 @@ async def test_without_the_registry_routes_stay_as_they_were(
         assert (found.status_code, found.json()["registry"]) == (200, "away")
 
     await until(lambda: gateway.readiness().ready)
+
+
+async def test_servers_that_could_not_renew_their_leases_meanwhile_are_kept_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a server whose lease ends while the registry is away
+    await world.server(named("one"))
+    gateway = await world.gateway()
+    lost = [structs.replace(one, standing=Standing.LOST) for one in await world.registry.known()]
+
+    async def away(*_: object) -> None:
+        raise StorageError("the database is away")
+
+    async def back(*_: object) -> list[Registration]:
+        return lost
+
+    monkeypatch.setattr(Registry, "known", away)
+    await until(lambda: not gateway.readiness().ready)
+    async with client_of(gateway) as client:
+        # When the registry is back, then it still gets requests
+        monkeypatch.setattr(Registry, "known", back)
+        await until(lambda: gateway.readiness().ready)
+        assert (await client.get("/open-account/v1/x")).text == "one"
+
+        # but not for long
+        monkeypatch.setattr(watching, "FORGIVING_SECONDS", 0.0)
+        while (found := await client.get("/open-account/v1/x")).status_code == 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        assert found.status_code == 503
