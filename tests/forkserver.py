@@ -12,9 +12,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -58,7 +58,7 @@ class ForkServer:
         self._process.communicate()
 
 
-def serve(kind: type[T], live: Callable[[T], Awaitable[None]], name: Callable[[T], str]) -> None:
+def serve(kind: type[T], live: Callable[[T], Coroutine[Any, Any, None]], name: Callable[[T], str]) -> None:
     """Fork a process for each line of standard input, which is a `kind` as JSON; answer with its number.
 
     Each runs `live`; `name` says who it is in the log.
@@ -79,15 +79,12 @@ def _bury() -> None:
             pass
 
 
-def _live(life: Awaitable[None], name: str) -> NoReturn:
-    async def run() -> None:
-        await life
-
+def _live(life: Coroutine[Any, Any, None], name: str) -> NoReturn:
     code = 1
     try:
         logging.basicConfig(level=logging.ERROR, format=f"%(asctime)s {name}: %(message)s", force=True)
         logging.getLogger("aiormq").setLevel(logging.CRITICAL)
-        asyncio.run(run())
+        asyncio.run(life)
         code = 0
     except BaseException:
         logging.exception("it ended")

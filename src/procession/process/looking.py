@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -44,7 +45,10 @@ class Looker:
     def __init__(self, engine: sa.Engine, registered: Registered) -> None:
         self._engine = engine
         self._registered = registered
-        self._labels = {process_id: one.label for (process_id, _), one in sorted(registered.items(), key=_by)}
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        return {process_id: one.label for (process_id, _), one in sorted(self._registered.items(), key=_by)}
 
     def search(
         self,
@@ -151,6 +155,7 @@ class Looker:
         )
 
     def status(self, facts: InstanceFacts) -> Status:
+        """What its records mean."""
         if facts.info.state is InstanceStatus.TERMINATED:
             return Status.ABORTED
         if facts.info.state is InstanceStatus.COMPLETED:

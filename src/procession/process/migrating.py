@@ -129,6 +129,7 @@ class _Deployed:
         )
 
     async def tasks(self, process_id: str, number: int) -> set[str]:
+        """The elements with jobs of a version, by the engine's number."""
         for one in await self._versions(process_id):
             if one.version == number:
                 return {name for name, _ in await self._once(tasks_of, one.key)}

@@ -44,6 +44,16 @@ def shop(shell: Shell) -> Shell:
     return shell
 
 
+def test_a_run_that_reaches_its_limit_says_that_more_is_due(shop: Shell) -> None:
+    # Given a process whose first step takes longer than a run may
+    shop.write("shop.py", SHOP.replace("self.sent(", "import time; time.sleep(4); self.sent("))
+    shop.run("process", "start", "shop:app", "NewOrder", "order:A-1")
+    # When
+    worked = shop.run("process", "work", "shop:app", "--limit", "1ms")
+    # Then
+    assert (worked.code, worked.out) == (0, "The limit of 1ms is over; more is due.\n")
+
+
 def test_processes_are_started_worked_on_looked_at_and_restarted(shop: Shell) -> None:
     # Given a process that was started (twice, which is once)
     started = shop.ask("process", "start", "shop:app", "NewOrder", "order:A-1", "--meta", '{"a": 1}')
